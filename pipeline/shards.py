@@ -1,0 +1,97 @@
+"""The only Parquet I/O: tables and feature shards, byte-identical for equal rows, never half-written under their final name."""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas.errors import TableError
+from schemas.tables.contract import Contract
+from schemas.tables.rejects import REJECTS
+
+_COMPRESSION = {"compression": "zstd", "compression_level": 1}
+_MEL_LEAF = "mel_ln.list.element.list.element"
+
+
+def write_table(path: Path, table: pa.Table, contract: Contract, row_group_rows: int = 4096) -> None:
+    """Check `table` against its contract and write it: equal rows give equal bytes.
+
+    Parameters
+    ----------
+    path
+        Final name; the bytes are written beside it and renamed, so a crash leaves no half file.
+    table
+        Sorted by the contract's primary key.
+    row_group_rows
+        Rows a Parquet row group.
+
+    Raises
+    ------
+    TableError
+        If columns, order or rows break the contract.
+    """
+    contract.check(table)
+    plain = pa.Table.from_batches(table.combine_chunks().to_batches(), schema=contract.arrow)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        pq.write_table(plain, partial, row_group_size=row_group_rows, **_COMPRESSION, **_encodings(contract.arrow))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_table(path: Path, contract: Contract, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a table (or some of its columns) and check that the file has exactly the contract's columns.
+
+    Raises
+    ------
+    TableError
+        If the file is missing or its columns are not the contract's.
+    """
+    try:
+        schema = pq.read_schema(path)
+    except FileNotFoundError:
+        raise TableError(f"{path} is not there; run `dvc repro` for the stage that writes it") from None
+    contract.check_columns(schema.empty_table())
+    return pq.read_table(path, columns=list(columns) if columns is not None else None, partitioning=None)
+
+
+def write_rejects(path: Path, rows: list[dict[str, object]]) -> None:
+    """Write the rejects table of a stage, sorted, also when it is empty."""
+    write_table(path, REJECTS.table(rows), REJECTS)
+
+
+def shard_index(utterance_id: str, n_shards: int) -> int:
+    """Shard of an utterance: a function of its id alone, so other utterances coming or going move nothing."""
+    return int.from_bytes(hashlib.sha256(utterance_id.encode()).digest()[:8], "big") % n_shards
+
+
+def shard_name(index: int, n_shards: int) -> str:
+    """File name of a shard, such as ``features-0003-of-0008.parquet``."""
+    return f"features-{index:04d}-of-{n_shards:04d}.parquet"
+
+
+def shard_paths(folder: Path) -> list[Path]:
+    """The feature shards in `folder`, or in its sub-folders one a corpus, in order of path."""
+    return sorted([*folder.glob("features-*.parquet"), *folder.glob("*/features-*.parquet")])
+
+
+def iter_rows(paths: Sequence[Path], columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Rows of several shards in order, one row group in memory at a time."""
+    for path in paths:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=64, columns=list(columns) if columns is not None else None):
+                yield from batch.to_pylist()
+
+
+def _encodings(schema: pa.Schema) -> dict[str, Any]:
+    """Byte-stream-split for mel (a tenth smaller), dictionaries for all but it."""
+    if "mel_ln" not in schema.names:
+        return {}
+    leaves = [f.name for f in schema if pa.types.is_string(f.type)]
+    return {"use_dictionary": leaves, "column_encoding": {_MEL_LEAF: "BYTE_STREAM_SPLIT"}}

@@ -1,0 +1,53 @@
+"""What every stage's end has in common: counts, the limit on rejects, and errors told without a traceback."""
+
+import importlib
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from schemas.errors import EspressivoError, TooManyRejectsError
+
+
+def finish(name: str, n_in: int, n_out: int, rejects: list[dict[str, object]], max_reject_share: float, metrics: Path) -> None:
+    """Write a stage's counts as a DVC metric, print them, and hold the stage to its limit.
+
+    Raises
+    ------
+    AssertionError
+        If rows were lost: ``n_in != n_out + len(rejects)``. That is a defect of ours.
+    TooManyRejectsError
+        If more than `max_reject_share` of the rows were rejected; the message has the five commonest reasons.
+    """
+    if n_in != n_out + len(rejects):
+        raise AssertionError(f"{name}: {n_in} rows in, {n_out} out and {len(rejects)} rejected; rows were lost, please report it")
+    reasons = Counter(str(row["reason"]) for row in rejects)
+    write_json(metrics, {"rows_in": n_in, "rows_out": n_out, "rejected": len(rejects), "reasons": dict(sorted(reasons.items()))})
+    common = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(5))
+    print(f"{name}: {n_in} in, {n_out} out, {len(rejects)} rejected" + (f" ({common})" if common else ""), file=sys.stderr)
+    if len(rejects) > max_reject_share * n_in:
+        raise TooManyRejectsError(
+            f"{name}: {len(rejects)} of {n_in} rows rejected, more than max_reject_share={max_reject_share}. "
+            f"Commonest: {common}. Read the rejects table beside the stage's output, or raise the limit"
+        )
+
+
+def write_json(path: Path, document: object) -> None:
+    """Write JSON with sorted keys and a final newline."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def run_main(module: str) -> None:
+    """Run ``main`` of a stage's module under its real name (dask workers must not look for its tasks in ``__main__``)."""
+    try:
+        app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        app.command()(importlib.import_module(module).main)
+        app(standalone_mode=True)
+    except EspressivoError as error:
+        Console(stderr=True, soft_wrap=True).print(f"[bold red]{type(error).__name__}[/]: ", end="")
+        print(error, file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,66 @@
+"""The closed list of reasons for which a row is rejected. The value of each member is what stands in the tables."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Reason code of a rejected row; `DESCRIPTIONS` says what each means and what to do."""
+
+    AUDIO_MISSING = "audio_missing"
+    AUDIO_UNREADABLE = "audio_unreadable"
+    AUDIO_EMPTY = "audio_empty"
+    AUDIO_TOO_SHORT = "audio_too_short"
+    AUDIO_TOO_LONG = "audio_too_long"
+    AUDIO_NOT_FINITE = "audio_not_finite"
+    AUDIO_SILENT = "audio_silent"
+    AUDIO_CHANGED = "audio_changed"
+    TEXT_MISSING = "text_missing"
+    TEXT_EMPTY = "text_empty"
+    TEXT_UNREADABLE = "text_unreadable"
+    DUPLICATE_ID = "duplicate_id"
+    NAME_UNPARSED = "name_unparsed"
+    PATH_OUTSIDE_ROOT = "path_outside_root"
+    OUT_OF_VOCABULARY = "out_of_vocabulary"
+    ALIGNMENT_MISSING = "alignment_missing"
+    ALIGNMENT_UNREADABLE = "alignment_unreadable"
+    ALIGNMENT_FAILED = "alignment_failed"
+    ALIGNMENT_LOW_SCORE = "alignment_low_score"
+    ALIGNMENT_MISMATCH = "alignment_mismatch"
+    ALIGNMENT_NO_SPEECH = "alignment_no_speech"
+    ZERO_FRAME_PHONE = "zero_frame_phone"
+    NO_VOICED_FRAMES = "no_voiced_frames"
+    CONTRACT_BROKEN = "contract_broken"
+    WORKER_CRASH = "worker_crash"
+    SYNTHESIS_FAILED = "synthesis_failed"
+    INTERNAL_ERROR = "internal_error"
+
+
+DESCRIPTIONS: dict[Reason, str] = {
+    Reason.AUDIO_MISSING: "The metadata names an audio file that is not there. Restore the file or remove the line.",
+    Reason.AUDIO_UNREADABLE: "libsndfile cannot decode the file (truncated, wrong extension, unknown format). Convert or re-copy it.",
+    Reason.AUDIO_EMPTY: "The file holds no samples. Record it again or remove it.",
+    Reason.AUDIO_TOO_SHORT: "Shorter than `ingest.min_duration_s`. Lower the limit if such clips are wanted.",
+    Reason.AUDIO_TOO_LONG: "Longer than `ingest.max_duration_s`. Cut it into utterances or raise the limit.",
+    Reason.AUDIO_NOT_FINITE: "Samples are NaN or infinite. Convert the file again from its source.",
+    Reason.AUDIO_SILENT: "The loudest sample is below `ingest.min_peak_db`. Check the recording.",
+    Reason.AUDIO_CHANGED: "The file's bytes differ from those that ingest hashed. Run `dvc repro` from ingest.",
+    Reason.TEXT_MISSING: "No transcript for this audio file, or it is named twice with different texts. Add one line for it.",
+    Reason.TEXT_EMPTY: "The transcript holds no letters or digits. Write what is said.",
+    Reason.TEXT_UNREADABLE: "The transcript cannot be decoded as UTF-8 (with or without BOM). Convert it with `iconv`.",
+    Reason.DUPLICATE_ID: "Two files give the same utterance id; the first in path order was kept. Rename one.",
+    Reason.NAME_UNPARSED: "The file name does not follow the corpus's code, so speaker or emotion is unknown. Rename or remove it.",
+    Reason.PATH_OUTSIDE_ROOT: "The path leaves the corpus root (`..`, absolute, or a link). Copy the file into the corpus.",
+    Reason.OUT_OF_VOCABULARY: "A word has no pronunciation. Add it to the dictionary, or allow G2P with `align.pocketsphinx.g2p`.",
+    Reason.ALIGNMENT_MISSING: "The aligner gave nothing for this utterance, or no TextGrid was found for it.",
+    Reason.ALIGNMENT_UNREADABLE: "The TextGrid cannot be parsed, or lacks the named tier. Check `align.textgrid`.",
+    Reason.ALIGNMENT_FAILED: "The aligner found no path through the audio; most often text and audio differ.",
+    Reason.ALIGNMENT_LOW_SCORE: "The score per frame is below `align.pocketsphinx.min_score`; most often text and audio differ.",
+    Reason.ALIGNMENT_MISMATCH: "The alignment is longer than the audio, or its intervals overlap or run backwards.",
+    Reason.ALIGNMENT_NO_SPEECH: "The alignment holds silence alone.",
+    Reason.ZERO_FRAME_PHONE: "A phone is too short for one frame and no neighbour can lend one. See `duration.zero_frame_phones`.",
+    Reason.NO_VOICED_FRAMES: "No frame is voiced: whispered, noise, or pitch limits that do not fit the speaker.",
+    Reason.CONTRACT_BROKEN: "The computed row breaks its schema; `detail` names the check. Please report it with the file.",
+    Reason.WORKER_CRASH: "The worker process died on this utterance. Try the file alone, and report it.",
+    Reason.SYNTHESIS_FAILED: "The model or vocoder gave non-finite or empty output for this row.",
+    Reason.INTERNAL_ERROR: "An unexpected exception; `detail` holds its type and message. Please report it with the file.",
+}

@@ -1,0 +1,87 @@
+"""One row is an aligned utterance; primary key utterance_id; sorted by utterance_id.
+
+Phones tile the recording: the first starts at 0, each starts where the one before ends, and the last ends with the audio.
+Silence is kept and is written `SILENCE`, speech that the aligner could not name is `SPOKEN_NOISE`.
+"""
+
+from dataclasses import dataclass
+
+import pandas as pd
+import pandera.pandas as pandera
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.tables.contract import Contract
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A labelled stretch of time, [start_s, end_s) in seconds from the recording's start."""
+
+    label: str
+    start_s: float
+    end_s: float
+
+
+SILENCE = "sil"
+SPOKEN_NOISE = "spn"
+SILENCE_LABELS = frozenset({"", "sil", "sp", "pau", "<sil>", "<s>", "</s>", "_", "#"})  # compared in lower case
+
+_interval = pa.struct(
+    [
+        pa.field("label", pa.string(), nullable=False),
+        pa.field("start_s", pa.float64(), nullable=False),
+        pa.field("end_s", pa.float64(), nullable=False),
+    ]
+)
+
+_ARROW = pa.schema(
+    [
+        pa.field("utterance_id", pa.string(), nullable=False),
+        pa.field("words", pa.list_(pa.field("element", _interval, nullable=False)), nullable=False),  # without silences; may be empty
+        pa.field("phones", pa.list_(pa.field("element", _interval, nullable=False)), nullable=False),  # tile [0, duration_s]
+        pa.field("duration_s", pa.float64(), nullable=False),  # of the recording
+        pa.field("score", pa.float64()),  # mean log-likelihood a frame; null where the aligner gives none
+        pa.field("text_read", pa.string(), nullable=False),  # the words as read, after normalisation; "" for textgrid
+        pa.field("aligner", pa.string(), nullable=False),  # name and version, such as "pocketsphinx 5.1.1"
+    ]
+)
+
+
+def _summary(table: pa.Table) -> pd.DataFrame:
+    phones = table.column("phones").combine_chunks()
+    row = pc.list_parent_indices(phones).to_numpy()
+    flat = pc.list_flatten(phones)
+    frame = pd.DataFrame({"row": row, "start_s": flat.field("start_s").to_numpy(), "end_s": flat.field("end_s").to_numpy()})
+    frame["speech"] = pc.not_equal(flat.field("label"), SILENCE).to_numpy(zero_copy_only=False)
+    frame["gap_s"] = (frame["start_s"] - frame["end_s"].shift(1)).where(frame["row"] == frame["row"].shift(1), 0.0).abs()
+    frame["length_s"] = frame["end_s"] - frame["start_s"]
+    rows = frame.groupby("row").agg(
+        first_start_s=("start_s", "first"),
+        last_end_s=("end_s", "last"),
+        largest_gap_s=("gap_s", "max"),
+        shortest_phone_s=("length_s", "min"),
+        n_speech_phones=("speech", "sum"),
+    )
+    rows = rows.reindex(range(table.num_rows))  # a row without phones becomes NaN and fails
+    rows["end_error_s"] = (rows["last_end_s"] - table.column("duration_s").to_numpy()).abs()
+    return rows
+
+
+_TILE_TOLERANCE_S = 1e-6
+
+ALIGNMENTS = Contract(
+    name="alignments",
+    arrow=_ARROW,
+    primary_key="utterance_id",
+    summary=_summary,
+    rows=pandera.DataFrameSchema(
+        {
+            "first_start_s": pandera.Column(float, pandera.Check.in_range(-_TILE_TOLERANCE_S, _TILE_TOLERANCE_S)),
+            "end_error_s": pandera.Column(float, pandera.Check.le(_TILE_TOLERANCE_S)),
+            "largest_gap_s": pandera.Column(float, pandera.Check.le(_TILE_TOLERANCE_S)),
+            "shortest_phone_s": pandera.Column(float, pandera.Check.gt(0)),
+            "n_speech_phones": pandera.Column(pandera.Int, pandera.Check.ge(1), coerce=True),
+        }
+    ),
+)

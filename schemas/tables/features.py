@@ -1,0 +1,118 @@
+"""One row is an utterance's features; primary key utterance_id; sorted by utterance_id within its shard.
+
+``sum(duration_frames) == n_frames == len(f0_hz) == len(voiced) == len(energy_db) == len(mel_ln)`` holds for every row.
+The number of mel bands is a parameter, so the schema is made for it: `features_contract(n_mels)`.
+"""
+
+from functools import cache
+
+import pandas as pd
+import pandera.pandas as pandera
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.tables.contract import Contract
+from schemas.tables.utterances import EMOTIONS, SPLITS
+
+
+def _list_of(value_type: pa.DataType) -> pa.DataType:
+    return pa.list_(pa.field("element", value_type, nullable=False))
+
+
+def _arrow(n_mels: int) -> pa.Schema:
+    return pa.schema(
+        [
+            pa.field("utterance_id", pa.string(), nullable=False),
+            pa.field("corpus", pa.string(), nullable=False),
+            pa.field("speaker", pa.string(), nullable=False),
+            pa.field("emotion", pa.string(), nullable=False),
+            pa.field("intensity", pa.float32()),
+            pa.field("language", pa.string(), nullable=False),
+            pa.field("split", pa.string(), nullable=False),
+            pa.field("text", pa.string(), nullable=False),
+            pa.field("phones", _list_of(pa.string()), nullable=False),
+            pa.field("duration_frames", _list_of(pa.int32()), nullable=False),  # a phone; by cumulative rounding
+            pa.field("n_frames", pa.int32(), nullable=False),
+            pa.field("f0_hz", _list_of(pa.float32()), nullable=False),  # a frame; NaN where unvoiced
+            pa.field("voiced", _list_of(pa.bool_()), nullable=False),  # a frame
+            pa.field("energy_db", _list_of(pa.float32()), nullable=False),  # a frame; dB re full scale
+            pa.field("mel_ln", _list_of(pa.list_(pa.field("element", pa.float32(), nullable=False), n_mels)), nullable=False),
+            pa.field("phone_log_f0", _list_of(pa.float32()), nullable=False),  # mean ln(Hz) of voiced frames; NaN where none
+            pa.field("phone_log_f0_slope", _list_of(pa.float32()), nullable=False),  # ln(Hz) a second; NaN below 2 voiced frames
+            pa.field("phone_energy_db", _list_of(pa.float32()), nullable=False),  # mean over frames; NaN where 0 frames
+            pa.field("f0_floor_hz", pa.float32(), nullable=False),  # limits that the extractor ran with
+            pa.field("f0_ceiling_hz", pa.float32(), nullable=False),
+            pa.field("fingerprint", pa.string(), nullable=False),  # sha256 of all that the row depends on
+        ]
+    )
+
+
+def _lengths(table: pa.Table, column: str) -> pd.Series:
+    lengths: pd.Series = pc.list_value_length(table.column(column)).to_pandas()
+    return lengths
+
+
+def _flat(table: pa.Table, column: str) -> pd.Series:
+    """Values of a list column in one series, indexed by row."""
+    chunk = table.column(column).combine_chunks()
+    values = pc.list_flatten(chunk)
+    return pd.Series(values.to_numpy(zero_copy_only=False), index=pc.list_parent_indices(chunk).to_numpy())
+
+
+def _summary(table: pa.Table) -> pd.DataFrame:
+    n_frames = table.column("n_frames").to_pandas()
+    n_phones = _lengths(table, "phones")
+    rows = pd.DataFrame({"emotion": table.column("emotion").to_pandas(), "split": table.column("split").to_pandas(), "n_frames": n_frames})
+    for column in ("f0_hz", "voiced", "energy_db", "mel_ln"):
+        rows[f"{column}_length_error"] = _lengths(table, column) - n_frames
+    for column in ("duration_frames", "phone_log_f0", "phone_log_f0_slope", "phone_energy_db"):
+        rows[f"{column}_length_error"] = _lengths(table, column) - n_phones
+    durations = _flat(table, "duration_frames").groupby(level=0)
+    rows["duration_sum_error"] = durations.sum().reindex(rows.index, fill_value=0) - n_frames
+    rows["shortest_phone_frames"] = durations.min().reindex(rows.index, fill_value=-1)
+    f0_hz, voiced = _flat(table, "f0_hz"), _flat(table, "voiced").astype(bool)
+    by_row = f0_hz.groupby(level=0)
+    rows["f0_low_hz"], rows["f0_high_hz"] = by_row.min().reindex(rows.index), by_row.max().reindex(rows.index)
+    if len(f0_hz) == len(voiced):
+        rows["voicing_disagreements"] = (f0_hz.notna() != voiced).groupby(level=0).sum().reindex(rows.index, fill_value=0)
+    else:
+        rows["voicing_disagreements"] = -1  # the length check names the row
+    energy = _flat(table, "energy_db").groupby(level=0)
+    rows["energy_low_db"], rows["energy_high_db"] = energy.min().reindex(rows.index), energy.max().reindex(rows.index)
+    mel_sums = pc.list_flatten(pc.list_flatten(table.column("mel_ln").combine_chunks()))
+    frames_row = pc.list_parent_indices(table.column("mel_ln").combine_chunks()).to_numpy()
+    n_mels = table.schema.field("mel_ln").type.value_type.list_size
+    finite = pc.is_finite(mel_sums).to_numpy(zero_copy_only=False).reshape(-1, n_mels).all(axis=1)
+    rows["mel_not_finite"] = pd.Series(~finite, index=frames_row).groupby(level=0).sum().reindex(rows.index, fill_value=0)
+    return rows
+
+
+_ZERO = pandera.Check.eq(0)
+
+
+@cache
+def features_contract(n_mels: int) -> Contract:
+    """The contract of a feature shard with `n_mels` mel bands."""
+    exact = ("f0_hz", "voiced", "energy_db", "mel_ln", "duration_frames", "phone_log_f0", "phone_log_f0_slope", "phone_energy_db")
+    return Contract(
+        name="features",
+        arrow=_arrow(n_mels),
+        primary_key="utterance_id",
+        summary=_summary,
+        rows=pandera.DataFrameSchema(
+            {
+                "emotion": pandera.Column(str, pandera.Check.isin(EMOTIONS)),
+                "split": pandera.Column(str, pandera.Check.isin(SPLITS)),
+                "n_frames": pandera.Column("int32", pandera.Check.ge(1)),
+                **{f"{column}_length_error": pandera.Column(checks=_ZERO) for column in exact},
+                "duration_sum_error": pandera.Column(checks=_ZERO),
+                "shortest_phone_frames": pandera.Column(checks=pandera.Check.ge(0)),
+                "f0_low_hz": pandera.Column(float, pandera.Check.gt(20), nullable=True, coerce=True),
+                "f0_high_hz": pandera.Column(float, pandera.Check.lt(2500), nullable=True, coerce=True),
+                "voicing_disagreements": pandera.Column(checks=_ZERO),
+                "energy_low_db": pandera.Column(float, pandera.Check.ge(-200.01), coerce=True),
+                "energy_high_db": pandera.Column(float, pandera.Check.le(20), coerce=True),
+                "mel_not_finite": pandera.Column(checks=_ZERO),
+            }
+        ),
+    )

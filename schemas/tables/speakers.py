@@ -1,0 +1,71 @@
+"""Two small tables with one row a speaker; primary key speaker; sorted by speaker.
+
+`PITCH_LIMITS` is what the extractor's first pass found; `STATISTICS` is what the training split gives for reading features,
+with one further row, `CORPUS_ROW`, over all speakers (for speakers unseen in training).
+"""
+
+import pandas as pd
+import pandera.pandas as pandera
+import pyarrow as pa
+
+from schemas.tables.contract import Contract
+
+CORPUS_ROW = "*"
+
+
+def _field(name: str, value_type: pa.DataType) -> pa.Field:
+    return pa.field(name, value_type, nullable=False)
+
+
+def _summary(table: pa.Table) -> pd.DataFrame:
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
+
+
+PITCH_LIMITS = Contract(
+    name="pitch_limits",
+    arrow=pa.schema(
+        [
+            _field("speaker", pa.string()),
+            _field("floor_hz", pa.float64()),  # limits of the second pass
+            _field("ceiling_hz", pa.float64()),
+            pa.field("quartile_1_hz", pa.float64()),  # of the first pass's voiced frames; null where limits are fixed or nothing was voiced
+            pa.field("quartile_3_hz", pa.float64()),
+            _field("n_utterances", pa.int64()),  # looked at in the first pass
+        ]
+    ),
+    primary_key="speaker",
+    summary=_summary,
+    rows=pandera.DataFrameSchema(
+        {"floor_hz": pandera.Column(float, pandera.Check.gt(20)), "ceiling_hz": pandera.Column(float, pandera.Check.in_range(100, 2500))}
+    ),
+)
+
+STATISTICS = Contract(
+    name="statistics",
+    arrow=pa.schema(
+        [
+            _field("speaker", pa.string()),
+            _field("n_utterances", pa.int64()),
+            _field("n_frames", pa.int64()),
+            _field("n_voiced_frames", pa.int64()),
+            _field("log_f0_mean", pa.float64()),  # ln(Hz) over voiced frames
+            _field("log_f0_std", pa.float64()),
+            _field("energy_mean_db", pa.float64()),  # over frames of phones that are not silence
+            _field("energy_std_db", pa.float64()),
+            _field("mel_mean_ln", pa.float64()),  # over all frames and bands
+            _field("mel_std_ln", pa.float64()),
+        ]
+    ),
+    primary_key="speaker",
+    summary=_summary,
+    rows=pandera.DataFrameSchema(
+        {
+            "n_voiced_frames": pandera.Column("int64", pandera.Check.ge(1)),
+            "log_f0_mean": pandera.Column(float, pandera.Check.in_range(3.0, 8.0)),
+            "log_f0_std": pandera.Column(float, pandera.Check.gt(0)),
+            "energy_std_db": pandera.Column(float, pandera.Check.gt(0)),
+            "mel_std_ln": pandera.Column(float, pandera.Check.gt(0)),
+        }
+    ),
+)

@@ -1,0 +1,71 @@
+"""One row is an utterance that ingest kept; primary key utterance_id; sorted by utterance_id.
+
+`utterance_id` is ``corpus/speaker/stem``. `audio_path` is relative to the corpus root, with forward slashes, so that the table's
+bytes do not depend on where the corpus lies.
+"""
+
+import pandas as pd
+import pandera.pandas as pandera
+import pyarrow as pa
+
+from schemas.tables.contract import Contract
+
+EMOTIONS = (
+    "neutral", "calm", "happy", "sad", "angry", "fearful", "disgusted", "surprised", "bored", "contemptuous", "excited",
+    "amused", "sleepy", "anxious", "apologetic", "assertive", "concerned", "encouraging", "pleasant", "unknown",
+)  # fmt: skip
+SPLITS = ("train", "validation", "test")
+GENDERS = ("female", "male", "other", "unknown")
+MAX_ID_CHARS = 400
+
+_ARROW = pa.schema(
+    [
+        pa.field("utterance_id", pa.string(), nullable=False),
+        pa.field("corpus", pa.string(), nullable=False),
+        pa.field("speaker", pa.string(), nullable=False),  # corpus/speaker, unique across corpora
+        pa.field("emotion", pa.string(), nullable=False),  # one of EMOTIONS
+        pa.field("emotion_label", pa.string(), nullable=False),  # the corpus's own label; "" where it has none
+        pa.field("intensity", pa.float32()),  # 0 .. 1; null where the corpus has none
+        pa.field("language", pa.string(), nullable=False),  # espeak-ng voice name such as en-us
+        pa.field("gender", pa.string(), nullable=False),  # one of GENDERS
+        pa.field("text", pa.string(), nullable=False),  # as given by the corpus, outer white space removed
+        pa.field("audio_path", pa.string(), nullable=False),  # relative to the corpus root
+        pa.field("audio_sha256", pa.string(), nullable=False),  # of the file's bytes, hex
+        pa.field("sample_rate_hz", pa.int32(), nullable=False),  # of the file
+        pa.field("n_samples", pa.int64(), nullable=False),  # of the file, a channel
+        pa.field("n_channels", pa.int16(), nullable=False),
+        pa.field("duration_s", pa.float64(), nullable=False),
+        pa.field("peak_db", pa.float32(), nullable=False),  # dB re full scale of the loudest sample
+        pa.field("split", pa.string(), nullable=False),  # one of SPLITS
+    ]
+)
+
+
+def _summary(table: pa.Table) -> pd.DataFrame:
+    frame: pd.DataFrame = table.drop_columns(["intensity"]).to_pandas()
+    return frame
+
+
+UTTERANCES = Contract(
+    name="utterances",
+    arrow=_ARROW,
+    primary_key="utterance_id",
+    summary=_summary,
+    rows=pandera.DataFrameSchema(
+        {
+            "utterance_id": pandera.Column(
+                str, [pandera.Check.str_matches(r"^[^/]+/[^/]+/.+$"), pandera.Check.str_length(5, MAX_ID_CHARS)]
+            ),
+            "emotion": pandera.Column(str, pandera.Check.isin(EMOTIONS)),
+            "gender": pandera.Column(str, pandera.Check.isin(GENDERS)),
+            "text": pandera.Column(str, pandera.Check.str_length(1)),
+            "audio_path": pandera.Column(str, pandera.Check.str_matches(r"^(?!/)(?!.*(^|/)\.\.(/|$)).+$")),
+            "audio_sha256": pandera.Column(str, pandera.Check.str_matches(r"^[0-9a-f]{64}$")),
+            "sample_rate_hz": pandera.Column("int32", pandera.Check.in_range(4000, 384000)),
+            "n_samples": pandera.Column("int64", pandera.Check.gt(0)),
+            "n_channels": pandera.Column("int16", pandera.Check.in_range(1, 64)),
+            "duration_s": pandera.Column(float, pandera.Check.gt(0)),
+            "split": pandera.Column(str, pandera.Check.isin(SPLITS)),
+        }
+    ),
+)
