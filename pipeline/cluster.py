@@ -80,7 +80,7 @@ def open_client() -> Iterator["Client"]:
     }
     with (
         dask.config.set(settings),
-        LocalCluster(n_workers=_local_workers(), threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=_local_workers(), threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster) as client,
     ):
         yield client

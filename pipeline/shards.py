@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from schemas.errors import TableError
 from schemas.tables.contract import Contract
@@ -83,10 +85,34 @@ def shard_paths(folder: Path) -> list[Path]:
 
 def iter_rows(paths: Sequence[Path], columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
     """Rows of several shards in order, one row group in memory at a time."""
+    for batch in iter_batches(paths, columns):
+        yield from batch.to_pylist()
+
+
+def iter_batches(paths: Sequence[Path], columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """Rows of several shards in order as Arrow batches of at most 64 rows, one row group in memory at a time."""
     for path in paths:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=64, columns=list(columns) if columns is not None else None):
-                yield from batch.to_pylist()
+            yield from file.iter_batches(batch_size=64, columns=list(columns) if columns is not None else None)
+
+
+def read_rows(path: Path, rows: NDArray[np.int64], columns: Sequence[str]) -> pa.Table:
+    """The rows with these ascending numbers, in that order; the file passes through memory a batch at a time."""
+    with pq.ParquetFile(path) as file:
+        taken, first = [file.schema_arrow.empty_table().select(list(columns))], 0
+        for batch in file.iter_batches(batch_size=4096, columns=list(columns)):
+            inside = rows[(rows >= first) & (rows < first + len(batch))] - first
+            taken.append(pa.Table.from_batches([batch]).select(list(columns)).take(pa.array(inside)))
+            first += len(batch)
+    return pa.concat_tables(taken).combine_chunks()
+
+
+def has_layout(path: Path, row_group_rows: int) -> bool:
+    """Whether `write_table` with this `row_group_rows`, in this version of Arrow, would lay the file's rows out as they are."""
+    file = pq.read_metadata(path)
+    sizes = [file.row_group(at).num_rows for at in range(file.num_row_groups)]
+    full = all(size == row_group_rows for size in sizes[:-1]) and all(0 < size <= row_group_rows for size in sizes[-1:])
+    return full and bool(file.created_by == f"parquet-cpp-arrow version {pa.__version__}")
 
 
 def _encodings(schema: pa.Schema) -> dict[str, Any]:

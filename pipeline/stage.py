@@ -12,8 +12,21 @@ from rich.console import Console
 from schemas.errors import EspressivoError, TooManyRejectsError
 
 
-def finish(name: str, n_in: int, n_out: int, rejects: list[dict[str, object]], max_reject_share: float, metrics: Path) -> None:
+def finish(
+    name: str,
+    n_in: int,
+    n_out: int,
+    rejects: list[dict[str, object]],
+    max_reject_share: float,
+    metrics: Path,
+    extra: dict[str, object] | None = None,
+) -> None:
     """Write a stage's counts as a DVC metric, print them, and hold the stage to its limit.
+
+    Parameters
+    ----------
+    extra
+        Further keys of the metric, beside ``rows_in``, ``rows_out``, ``rejected`` and ``reasons``.
 
     Raises
     ------
@@ -25,7 +38,8 @@ def finish(name: str, n_in: int, n_out: int, rejects: list[dict[str, object]], m
     if n_in != n_out + len(rejects):
         raise AssertionError(f"{name}: {n_in} rows in, {n_out} out and {len(rejects)} rejected; rows were lost, please report it")
     reasons = Counter(str(row["reason"]) for row in rejects)
-    write_json(metrics, {"rows_in": n_in, "rows_out": n_out, "rejected": len(rejects), "reasons": dict(sorted(reasons.items()))})
+    counts = {"rows_in": n_in, "rows_out": n_out, "rejected": len(rejects), "reasons": dict(reasons)}
+    write_json(metrics, {**(extra or {}), **counts})
     common = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(5))
     print(f"{name}: {n_in} in, {n_out} out, {len(rejects)} rejected" + (f" ({common})" if common else ""), file=sys.stderr)
     if len(rejects) > max_reject_share * n_in:

@@ -50,7 +50,7 @@ DESCRIPTIONS: dict[Reason, str] = {
     Reason.DUPLICATE_ID: "Two files give the same utterance id; the first in path order was kept. Rename one.",
     Reason.NAME_UNPARSED: "The file name does not follow the corpus's code, so speaker or emotion is unknown. Rename or remove it.",
     Reason.PATH_OUTSIDE_ROOT: "The path leaves the corpus root (`..`, absolute, or a link). Copy the file into the corpus.",
-    Reason.OUT_OF_VOCABULARY: "A word has no pronunciation. Add it to the dictionary, or allow G2P with `align.pocketsphinx.g2p`.",
+    Reason.OUT_OF_VOCABULARY: "A word has no pronunciation. Add it to the dictionary, or allow G2P with `align.pocketsphinx.oov: g2p`.",
     Reason.ALIGNMENT_MISSING: "The aligner gave nothing for this utterance, or no TextGrid was found for it.",
     Reason.ALIGNMENT_UNREADABLE: "The TextGrid cannot be parsed, or lacks the named tier. Check `align.textgrid`.",
     Reason.ALIGNMENT_FAILED: "The aligner found no path through the audio; most often text and audio differ.",

@@ -15,7 +15,7 @@ def cluster() -> Iterator[str]:
     """Address of one real local cluster with two worker processes, which `map_batches` uses for the whole session."""
     from distributed import LocalCluster
 
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as local:
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0") as local:
         before = os.environ.get("ESPRESSIVO_SCHEDULER")
         os.environ["ESPRESSIVO_SCHEDULER"] = local.scheduler_address
         yield local.scheduler_address

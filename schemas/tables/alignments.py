@@ -25,7 +25,7 @@ class Interval:
 
 SILENCE = "sil"
 SPOKEN_NOISE = "spn"
-SILENCE_LABELS = frozenset({"", "sil", "sp", "pau", "<sil>", "<s>", "</s>", "_", "#"})  # compared in lower case
+SILENCE_LABELS = frozenset({"", "sil", "sp", "pau", "<eps>", "<sil>", "<s>", "</s>", "_", "#"})  # compared in lower case
 
 _interval = pa.struct(
     [

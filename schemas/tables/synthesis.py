@@ -15,7 +15,7 @@ from schemas.tables.contract import Contract
 
 
 def _summary(table: pa.Table) -> pd.DataFrame:
-    rows: pd.DataFrame = table.select(["n_frames", "seconds", "sampling_s", "vocoder_s"]).to_pandas()
+    rows: pd.DataFrame = table.select(["n_frames", "seconds"]).to_pandas()
     rows["mel_length_error"] = pc.list_value_length(table.column("mel_ln")).to_pandas() - rows["n_frames"]
     return rows
 
@@ -43,8 +43,6 @@ def synthesis_contract(n_mels: int) -> Contract:
                 pa.field("copy_wav", pa.string(), nullable=False),  # the real mel through the vocoder
                 pa.field("seed", pa.int64(), nullable=False),
                 pa.field("seconds", pa.float64(), nullable=False),  # of audio
-                pa.field("sampling_s", pa.float64(), nullable=False),  # wall time of encoder and sampler, this row's share of its batch
-                pa.field("vocoder_s", pa.float64(), nullable=False),  # wall time of the vocoder on the model's mel
                 pa.field("lineage", pa.string(), nullable=False),  # JSON
             ]
         ),

@@ -58,7 +58,7 @@ UTTERANCES = Contract(
             ),
             "emotion": pandera.Column(str, pandera.Check.isin(EMOTIONS)),
             "gender": pandera.Column(str, pandera.Check.isin(GENDERS)),
-            "text": pandera.Column(str, pandera.Check.str_length(1)),
+            "text": pandera.Column(str, pandera.Check.str_length(min_value=1)),
             "audio_path": pandera.Column(str, pandera.Check.str_matches(r"^(?!/)(?!.*(^|/)\.\.(/|$)).+$")),
             "audio_sha256": pandera.Column(str, pandera.Check.str_matches(r"^[0-9a-f]{64}$")),
             "sample_rate_hz": pandera.Column("int32", pandera.Check.in_range(4000, 384000)),
