@@ -1,0 +1,90 @@
+"""What an adapter gives: candidates and faults. And what an adapter is."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from pipeline.corpora.tree import Tree
+from schemas.errors import RowError
+from schemas.params import CorpusParams
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An audio file with its metadata; whether its samples are good is not known yet.
+
+    Parameters
+    ----------
+    stem
+        Last part of the utterance id; unique for a speaker.
+    audio_path
+        Relative to the corpus root, forward slashes, one of `Tree.audio`.
+    speaker
+        The corpus's own name, without the corpus.
+    text
+        What is said, as the corpus gives it.
+    emotion
+        One of `schemas.tables.utterances.EMOTIONS`.
+    emotion_label
+        The corpus's own label; "" where it has none.
+    gender
+        One of `schemas.tables.utterances.GENDERS`.
+    intensity
+        0 .. 1; None where the corpus has none.
+    """
+
+    stem: str
+    audio_path: str
+    speaker: str
+    text: str
+    emotion: str = "unknown"
+    emotion_label: str = ""
+    gender: str = "unknown"
+    intensity: float | None = None
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An audio file, or a line of metadata, that cannot become an utterance.
+
+    Parameters
+    ----------
+    path
+        The audio file relative to the root; for a line of metadata, where its audio should be.
+    error
+        Why.
+    speaker, stem
+        Both, where they are known: then the reject carries the utterance's id.
+    """
+
+    path: str
+    error: RowError
+    speaker: str | None = None
+    stem: str | None = None
+
+
+Entry = Candidate | Fault
+
+
+class Adapter(Protocol):
+    """Reader of one corpus layout. It reads metadata only; audio files that it passes over become NAME_UNPARSED faults.
+
+    Attributes
+    ----------
+    layout
+        What it looks for, in a line, for error messages.
+    ignored_folders
+        Folders below the root whose audio is known not to be part of the corpus; nothing else is ever passed over.
+    """
+
+    layout: str
+    ignored_folders: tuple[str, ...]
+
+    def entries(self, tree: Tree, params: CorpusParams) -> Iterable[Entry]:
+        """Candidates and faults, in any order.
+
+        Raises
+        ------
+        CorpusError
+            If the corpus as a whole cannot be read.
+        """

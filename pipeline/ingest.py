@@ -1,0 +1,171 @@
+"""Stage ingest: a corpus folder becomes the utterances table. Every audio file is a row or a reject with a reason."""
+
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import typer
+
+from pipeline.audio import AudioProbe, probe
+from pipeline.cluster import in_batches, map_batches
+from pipeline.corpora import Candidate, adapter_named
+from pipeline.corpora.listing import Listing, list_corpus
+from pipeline.shards import write_rejects, write_table
+from pipeline.splits import assign_splits, text_group
+from pipeline.stage import finish, run_main
+from schemas.errors import RowError
+from schemas.params import CorpusParams, IngestParams, Name, Section, corpus_params, load_params
+from schemas.reasons import Reason
+from schemas.tables.rejects import reject_row
+from schemas.tables.utterances import SPLITS, UTTERANCES
+
+BATCH_FILES = 50
+
+Row = dict[str, object]
+Probed = tuple[str, AudioProbe | RowError]
+
+
+class IngestStageParams(Section):
+    """What the stage reads of params.yaml."""
+
+    corpora: dict[Name, CorpusParams]
+    ingest: IngestParams
+
+
+def run(corpus_name: str, corpus: CorpusParams, params: IngestParams, root: Path, out: Path, metrics: Path) -> None:
+    """Ingest one corpus.
+
+    Parameters
+    ----------
+    corpus_name
+        Its key in params.yaml.
+    root
+        The corpus folder.
+    out
+        Folder for ``utterances.parquet`` and ``rejects.parquet``.
+    metrics
+        JSON file for counts.
+
+    Raises
+    ------
+    CorpusError
+        If the corpus as a whole cannot be read.
+    TooManyRejectsError
+        After both tables are written.
+    """
+    listing = list_corpus(corpus_name, corpus, root, adapter_named(corpus.adapter))
+    rejects = [reject_row(utterance_id, "ingest", error) for utterance_id, error in listing.faults.items()]
+    rows: list[Row] = []
+    for utterance_id, probed in _probe_all(listing, params, f"ingest {corpus_name}"):
+        if isinstance(probed, RowError):
+            rejects.append(reject_row(utterance_id, "ingest", probed))
+        else:
+            rows.append(_row(utterance_id, corpus_name, corpus, listing.candidates[utterance_id], probed))
+    forced = _add_splits(rows, params)
+    table, broken = _whole_rows(rows)
+    rejects += broken
+    write_table(out / "utterances.parquet", table, UTTERANCES)
+    write_rejects(out / "rejects.parquet", rejects)
+    extra = _totals(table, listing, forced)
+    finish(f"ingest {corpus_name}", len(listing), table.num_rows, rejects, params.max_reject_share, metrics, extra)
+
+
+def _probe_all(listing: Listing, params: IngestParams, label: str) -> list[Probed]:
+    """Probe of each candidate, or why it is rejected, sorted by id."""
+    jobs = [(utterance_id, str(listing.root / c.audio_path)) for utterance_id, c in listing.candidates.items()]
+    task = partial(probe_batch, params=params)
+    return sorted((p for batch in map_batches(task, in_batches(jobs, BATCH_FILES), label) for p in batch), key=lambda p: p[0])
+
+
+def probe_batch(jobs: list[tuple[str, str]], params: IngestParams) -> list[Probed]:
+    """A worker's task: probe files given as (utterance id, absolute path)."""
+    return [(utterance_id, _probe_one(Path(path), params)) for utterance_id, path in jobs]
+
+
+def _probe_one(path: Path, params: IngestParams) -> AudioProbe | RowError:
+    try:
+        found = probe(path, params.max_duration_s)
+        _check_limits(found, params)
+    except RowError as error:
+        return error
+    except Exception as error:  # one file's surprise must not lose the batch
+        return RowError(Reason.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
+    return found
+
+
+def _check_limits(found: AudioProbe, params: IngestParams) -> None:
+    if found.duration_s < params.min_duration_s:
+        detail = f"{found.duration_s:.3f} s, at least {params.min_duration_s:g} s"
+        raise RowError(Reason.AUDIO_TOO_SHORT, detail, found.duration_s)
+    if found.peak_db < params.min_peak_db:
+        raise RowError(Reason.AUDIO_SILENT, f"peak {found.peak_db:.1f} dB, at least {params.min_peak_db:g} dB", found.peak_db)
+
+
+def _row(utterance_id: str, corpus_name: str, corpus: CorpusParams, candidate: Candidate, found: AudioProbe) -> Row:
+    return {
+        "utterance_id": utterance_id,
+        "corpus": corpus_name,
+        "speaker": f"{corpus_name}/{candidate.speaker}",
+        "emotion": candidate.emotion,
+        "emotion_label": candidate.emotion_label,
+        "intensity": candidate.intensity,
+        "language": corpus.language,
+        "gender": candidate.gender,
+        "text": candidate.text,
+        "audio_path": candidate.audio_path,
+        "audio_sha256": found.sha256,
+        "sample_rate_hz": found.sample_rate_hz,
+        "n_samples": found.n_samples,
+        "n_channels": found.n_channels,
+        "duration_s": found.duration_s,
+        "peak_db": found.peak_db,
+    }
+
+
+def _add_splits(rows: list[Row], params: IngestParams) -> bool:
+    """Set the split of each row; whether utterances instead of groups had to be hashed."""
+    groups = [text_group(str(row["text"])) if params.split_by == "text" else str(row["speaker"]) for row in rows]
+    splits = assign_splits(groups, [str(row["utterance_id"]) for row in rows], params)
+    for row, split in zip(rows, splits.names, strict=True):
+        row["split"] = split
+    return splits.forced_to_utterance
+
+
+def _whole_rows(rows: list[Row]) -> tuple[pa.Table, list[Row]]:
+    """The table of the rows that keep the contract, and rejects of those that a foreign name or text makes break it."""
+    table = UTTERANCES.table(rows)
+    broken = {row.index: RowError(Reason.CONTRACT_BROKEN, row.detail) for row in UTTERANCES.broken_rows(table)}
+    ids = table.column("utterance_id")
+    rejects = [reject_row(ids[index].as_py(), "ingest", error) for index, error in broken.items()]
+    return table.filter(pa.array([index not in broken for index in range(table.num_rows)], pa.bool_())), rejects
+
+
+def _totals(table: pa.Table, listing: Listing, forced: bool) -> dict[str, object]:
+    splits = Counter(table.column("split").to_pylist())
+    return {
+        "audio_files": listing.n_audio_files,
+        "splits": {name: splits[name] for name in SPLITS},
+        "split_forced_to_utterance": forced,
+        "speakers": len(table.column("speaker").unique()),
+        "emotions": Counter(table.column("emotion").to_pylist()),
+        "hours": round((pc.sum(table.column("duration_s")).as_py() or 0.0) / 3600, 4),
+    }
+
+
+def main(
+    corpus: Annotated[str, typer.Option(help="Key under `corpora` in params.yaml.")],
+    out: Annotated[Path, typer.Option(help="Folder for the tables.")],
+    metrics: Annotated[Path, typer.Option(help="JSON file for the counts.")],
+    params: Annotated[Path, typer.Option(help="The parameters.")] = Path("params.yaml"),
+) -> None:
+    """Turn a corpus folder into the table of its utterances."""
+    given = load_params(params, IngestStageParams)
+    block = corpus_params(given.corpora, corpus)
+    run(corpus, block, given.ingest, params.parent / block.root, out, metrics)
+
+
+if __name__ == "__main__":
+    run_main("pipeline.ingest")
