@@ -1,0 +1,1 @@
+"""Where data and model meet: the demo corpus, training, synthesis, evaluation, the report, and the command line."""
