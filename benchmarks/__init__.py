@@ -1,0 +1,1 @@
+"""Measurements that are run by hand and written up in docs/experiments.md."""

@@ -1,0 +1,196 @@
+"""Stage `align`: where in each recording its words and phones are, by the corpus's aligner."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Annotated, NamedTuple
+
+import pyarrow as pa
+import typer
+
+from pipeline import audio
+from pipeline.aligners import pocketsphinx
+from pipeline.aligners.alignment import Alignment, Spoken
+from pipeline.aligners.mfa import align_mfa
+from pipeline.aligners.textgrid import TextGridFolder, align_textgrid
+from pipeline.cluster import in_batches, map_batches
+from pipeline.shards import read_table, write_rejects, write_table
+from pipeline.stage import finish, run_main
+from schemas.errors import CorpusError, ParamsError, RowError
+from schemas.params import AlignParams, CorpusParams, PocketsphinxParams, Section, TextGridParams, corpus_params, load_params
+from schemas.reasons import Reason
+from schemas.tables.alignments import ALIGNMENTS
+from schemas.tables.rejects import reject_row
+from schemas.tables.utterances import UTTERANCES
+
+BATCH_UTTERANCES = 40
+
+Row = dict[str, object]
+_COLUMNS = ("utterance_id", "speaker", "audio_path", "text", "language", "n_samples", "sample_rate_hz")
+
+
+class AlignStageParams(Section):
+    """What this stage reads of `params.yaml`."""
+
+    corpora: dict[str, CorpusParams]
+    align: AlignParams
+
+
+class Sorted(NamedTuple):
+    """Rows of the alignments table and of the rejects table."""
+
+    aligned: list[Row]
+    rejected: list[Row]
+
+
+def run(corpus: CorpusParams, params: AlignParams, root: Path, utterances: Path, out: Path, metrics: Path) -> None:
+    """Write `alignments.parquet` and `rejects.parquet`; the bytes do not depend on workers or batches.
+
+    Parameters
+    ----------
+    corpus
+        The corpus's block: aligner, language, textgrid_dir.
+    params
+        `align`.
+    root
+        The corpus folder, to which audio paths are relative.
+    utterances
+        The utterances table.
+    out
+        Folder for the two tables.
+    metrics
+        JSON file for the counts.
+
+    Raises
+    ------
+    ParamsError, CorpusError, DependencyError
+        If the aligner does not fit the corpus, has no folder to read, or is not installed.
+    TooManyRejectsError
+        If more than `align.max_reject_share` of the utterances were rejected.
+    """
+    spoken = _spoken(read_table(utterances, UTTERANCES, _COLUMNS))
+    match corpus.aligner:
+        case "pocketsphinx":
+            done = _by_pocketsphinx(spoken, corpus, params.pocketsphinx, root)
+        case "textgrid":
+            done = _by_textgrid(spoken, _textgrid_folder(root, corpus.textgrid_dir), params.textgrid)
+        case "mfa":
+            outcomes = align_mfa(spoken, root, params.mfa, len(os.sched_getaffinity(0)))
+            done = _sort(spoken, lambda one: _alignment_or_raise(outcomes[one.utterance_id]))
+    table, broken = _whole_rows(done.aligned)
+    rejects = [*done.rejected, *broken]
+    write_table(out / "alignments.parquet", table, ALIGNMENTS)
+    write_rejects(out / "rejects.parquet", rejects)
+    finish("align", len(spoken), table.num_rows, rejects, params.max_reject_share, metrics)
+
+
+def align_pocketsphinx_batch(batch: list[Spoken], root: Path, params: PocketsphinxParams) -> Sorted:
+    """A worker's task: load and align some utterances with this process's decoder."""
+    aligner = pocketsphinx.process_aligner(params)
+    return _sort(batch, lambda one: aligner.align(one, audio.load(root / one.audio_path, pocketsphinx.SAMPLE_RATE_HZ)))
+
+
+def align_textgrid_batch(batch: list[tuple[Spoken, Path]], params: TextGridParams) -> Sorted:
+    """A worker's task: read some TextGrids."""
+    paths = {one.utterance_id: path for one, path in batch}
+    return _sort([one for one, _ in batch], lambda one: align_textgrid(paths[one.utterance_id], one, params))
+
+
+def _by_pocketsphinx(spoken: list[Spoken], corpus: CorpusParams, params: PocketsphinxParams, root: Path) -> Sorted:
+    if corpus.language.lower().split("-")[0] not in pocketsphinx.LANGUAGES:
+        raise ParamsError(
+            f"`aligner: pocketsphinx` has an English model, the corpus's language is '{corpus.language}'; use textgrid or mfa"
+        )
+    task = partial(align_pocketsphinx_batch, root=root.absolute(), params=params)
+    return _joined(map_batches(task, in_batches(spoken, BATCH_UTTERANCES), "align"))
+
+
+def _by_textgrid(spoken: list[Spoken], folder: Path, params: TextGridParams) -> Sorted:
+    files = TextGridFolder(folder)
+    stems = Counter(PurePosixPath(one.audio_path).stem for one in spoken)
+    found: list[tuple[Spoken, Path]] = []
+    rejected: list[Row] = []
+    for one in spoken:
+        try:
+            found.append((one, files.find(one.audio_path, stem_is_shared=stems[PurePosixPath(one.audio_path).stem] > 1)))
+        except RowError as error:
+            rejected.append(reject_row(one.utterance_id, "align", error))
+    done = _joined(map_batches(partial(align_textgrid_batch, params=params), in_batches(found, BATCH_UTTERANCES), "align"))
+    return Sorted(done.aligned, [*rejected, *done.rejected])
+
+
+def _textgrid_folder(root: Path, textgrid_dir: str) -> Path:
+    folder = (root / textgrid_dir).resolve()
+    if not folder.is_dir():
+        raise CorpusError(f"{folder} is not there; set the corpus's `textgrid_dir` to the folder of TextGrids inside its root, or to '.'")
+    if not folder.is_relative_to(root.resolve()):
+        raise CorpusError(f"`textgrid_dir: {textgrid_dir}` leaves the corpus root; copy the TextGrids into the corpus")
+    return folder
+
+
+def _sort(batch: list[Spoken], align: Callable[[Spoken], Alignment]) -> Sorted:
+    done = Sorted([], [])
+    for one in batch:
+        try:
+            alignment = align(one)
+            done.aligned.append({"utterance_id": one.utterance_id, **asdict(alignment)})
+        except Exception as error:  # any fault of one row is a reject; an unexpected one is named internal_error
+            done.rejected.append(reject_row(one.utterance_id, "align", error))
+    return done
+
+
+def _joined(parts: Iterator[Sorted]) -> Sorted:
+    done = Sorted([], [])
+    for part in parts:
+        done.aligned.extend(part.aligned)
+        done.rejected.extend(part.rejected)
+    return done
+
+
+def _alignment_or_raise(outcome: Alignment | RowError) -> Alignment:
+    if isinstance(outcome, RowError):
+        raise outcome
+    return outcome
+
+
+def _spoken(table: pa.Table) -> list[Spoken]:
+    return [
+        Spoken(
+            utterance_id=row["utterance_id"],
+            speaker=row["speaker"],
+            audio_path=row["audio_path"],
+            text=row["text"],
+            language=row["language"],
+            duration_s=row["n_samples"] / row["sample_rate_hz"],
+        )
+        for row in table.to_pylist()
+    ]
+
+
+def _whole_rows(rows: list[Row]) -> tuple[pa.Table, list[Row]]:
+    """The table of the rows that keep the contract, and rejects of those that break it."""
+    table = ALIGNMENTS.table(rows)
+    broken = {row.index: row.detail for row in ALIGNMENTS.broken_rows(table)}
+    ids = table.column("utterance_id")
+    rejects = [reject_row(ids[index].as_py(), "align", RowError(Reason.CONTRACT_BROKEN, detail)) for index, detail in broken.items()]
+    return table.filter(pa.array([index not in broken for index in range(table.num_rows)], pa.bool_())), rejects
+
+
+def main(
+    corpus: Annotated[str, typer.Option(help="Key under `corpora` in params.yaml.")],
+    utterances: Annotated[Path, typer.Option(help="The utterances table.")],
+    out: Annotated[Path, typer.Option(help="Folder for the tables.")],
+    metrics: Annotated[Path, typer.Option(help="JSON file for the counts.")],
+    params: Annotated[Path, typer.Option(help="The parameters.")] = Path("params.yaml"),
+) -> None:
+    """Align a corpus's utterances."""
+    given = load_params(params, AlignStageParams)
+    block = corpus_params(given.corpora, corpus)
+    run(block, given.align, params.parent / block.root, utterances, out, metrics)
+
+
+if __name__ == "__main__":
+    run_main("pipeline.align")

@@ -1,0 +1,1 @@
+"""Aligners: where in the recording each phone and word is. `alignment` has what they share."""

@@ -1,0 +1,197 @@
+"""Forced alignment with pocketsphinx and the US English model in its wheel: what pip alone installs."""
+
+import re
+from functools import cache
+from importlib.metadata import version
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.aligners.alignment import END_TOLERANCE_S, Alignment, Spoken, speech, tile
+from pipeline.text.g2p import arpabet
+from pipeline.text.normalise import words as words_of
+from schemas.errors import RowError
+from schemas.params import PocketsphinxParams
+from schemas.reasons import Reason
+from schemas.tables.alignments import SILENCE, SPOKEN_NOISE, Interval
+
+if TYPE_CHECKING:
+    from pocketsphinx import AlignmentEntry, Decoder
+
+SAMPLE_RATE_HZ = 16000
+LANGUAGES = ("en",)  # first part of the language tags whose speech the wheel's model knows
+
+_FRAMES_PER_S = 100
+_NOISE_DB = -25.0  # re the utterance's RMS: the model knows rooms; of 170 clean espeak clips it lost 58 without this and the beams, then 0
+_BEAMS = {"beam": 1e-80, "pbeam": 1e-80, "wbeam": 1e-60}  # wider than its 1e-48, 1e-48, 7e-29: loses fewer clips, costs no time
+_FILLERS = {"SIL": SILENCE, "+NSN+": SPOKEN_NOISE, "+SPN+": SPOKEN_NOISE}
+_VARIANT = re.compile(r"\(\d+\)$")  # the(2): second pronunciation of "the"
+
+
+class _Labelled(NamedTuple):
+    """Intervals of one utterance in whole frames of 10 ms, and the sum of the phones' scores."""
+
+    words: list[tuple[str, int, int]]
+    phones: list[tuple[str, int, int]]
+    score: int
+
+
+class PocketsphinxAligner:
+    """One decoder, used again for each utterance; results do not depend on what was aligned before.
+
+    Boundaries come out early by 7.8 ms: a frame's window of 25.6 ms starts at its time instead of being centred on it, so the
+    boundary between two frames lies 12.8 - 5 ms later than the number says. `boundary_shift_s` undoes that.
+
+    Parameters
+    ----------
+    params
+        `align.pocketsphinx`.
+    """
+
+    def __init__(self, params: PocketsphinxParams) -> None:
+        self._params = params
+        self._decoder: Decoder | None = None
+        self._name = f"pocketsphinx {version('pocketsphinx')}"
+
+    def align(self, spoken: Spoken, samples: NDArray[np.float32]) -> Alignment:
+        """Words and phones (ARPAbet without stress) of one utterance.
+
+        Parameters
+        ----------
+        spoken
+            Its text is normalised here.
+        samples
+            float32 of shape (n,) at `SAMPLE_RATE_HZ`, in [-1, 1].
+
+        Raises
+        ------
+        RowError
+            `TEXT_EMPTY`, `AUDIO_CHANGED` (another length than ingest saw), `OUT_OF_VOCABULARY` (names the words),
+            `ALIGNMENT_FAILED` (no path through the audio), `ALIGNMENT_LOW_SCORE` (text and audio differ), or as `tile`.
+        """
+        words = words_of(spoken.text, spoken.language)
+        if not words:
+            raise RowError(Reason.TEXT_EMPTY, f"no words in {spoken.text[:100]!r}")
+        _check_length(samples, spoken.duration_s)
+        labelled = self._labelled(words, _pcm(samples))
+        score = labelled.score / sum(n for _, _, n in labelled.phones)
+        if score < self._params.min_score:
+            raise RowError(
+                Reason.ALIGNMENT_LOW_SCORE, f"score {score:.1f} a frame is below min_score={self._params.min_score:g}", round(score, 3)
+            )
+        end_s, shift_s = spoken.duration_s, self._params.boundary_shift_s
+        return Alignment(
+            words=speech(_seconds(labelled.words, shift_s, end_s), end_s),
+            phones=tile(_seconds(labelled.phones, shift_s, end_s), end_s),
+            duration_s=end_s,
+            score=score,
+            text_read=" ".join(words),
+            aligner=self._name,
+        )
+
+    def _labelled(self, words: list[str], pcm: bytes) -> _Labelled:
+        decoder = self._decoder = self._decoder or _new_decoder()
+        self._pronounce(decoder, words)
+        self._decoder = None  # a failure leaves a decoder stuck: only one that went through is used again
+        try:
+            labelled = _two_passes(decoder, words, pcm)
+        except RuntimeError as error:
+            raise RowError(Reason.ALIGNMENT_FAILED, f"pocketsphinx: {error}") from None
+        self._decoder = decoder
+        return labelled
+
+    def _pronounce(self, decoder: "Decoder", words: list[str]) -> None:
+        """Give the decoder a pronunciation of each word that its dictionary lacks, or raise naming all that have none."""
+        unknown = [word for word in dict.fromkeys(words) if decoder.lookup_word(word) is None]
+        pronunciations = {word: _spelled_out(word) if self._params.oov == "g2p" else None for word in unknown}
+        without = [word for word, phones in pronunciations.items() if phones is None]
+        if without:
+            raise RowError(Reason.OUT_OF_VOCABULARY, "no pronunciation: " + ", ".join(without), float(len(without)))
+        for word, phones in pronunciations.items():
+            decoder.add_word(word, phones, update=True)
+
+
+@cache
+def process_aligner(params: PocketsphinxParams) -> PocketsphinxAligner:
+    """The one aligner of this process (a decoder takes 0.1 s and 30 MB to make)."""
+    return PocketsphinxAligner(params)
+
+
+def _check_length(samples: NDArray[np.float32], duration_s: float) -> None:
+    loaded_s = len(samples) / SAMPLE_RATE_HZ
+    if abs(loaded_s - duration_s) > END_TOLERANCE_S:
+        raise RowError(
+            Reason.AUDIO_CHANGED, f"{loaded_s:.3f} s of audio, {duration_s:.3f} s at ingest; run `dvc repro` from ingest", loaded_s
+        )
+
+
+def _new_decoder() -> "Decoder":
+    from pocketsphinx import Decoder  # 0.1 s: only where alignment happens
+
+    # bestpath=True (the default) loses one clip in six: its lattice has no path to the final state
+    # silprob: at its 0.005 a breath before "where" becomes a long HH
+    return Decoder(samprate=SAMPLE_RATE_HZ, lm=None, bestpath=False, silprob=0.1, loglevel="FATAL", **_BEAMS)
+
+
+def _two_passes(decoder: "Decoder", words: list[str], pcm: bytes) -> _Labelled:
+    """First words, then the phones and states within them."""
+    decoder.reinit_feat()  # forget the noise estimate of the utterance before: it changes the times
+    decoder.set_align_text(" ".join(words))
+    _decode(decoder, pcm)
+    if decoder.hyp() is None:
+        raise RuntimeError("no path through the audio; text and audio may differ")
+    decoder.set_alignment()
+    _decode(decoder, pcm)
+    alignment = decoder.get_alignment()
+    if alignment is None:
+        raise RuntimeError("no path through the phones; text and audio may differ")
+    words_out, phones, score = [], [], 0
+    for word in alignment:  # nested, as the iterator goes: a list of its entries crashes the process
+        words_out.append((_word_label(word), word.start, word.duration))
+        for phone in word:
+            phones.append((_FILLERS.get(phone.name, phone.name), phone.start, phone.duration))
+            score += phone.score
+    return _Labelled(words_out, phones, score)
+
+
+def _decode(decoder: "Decoder", pcm: bytes) -> None:
+    decoder.start_utt()
+    decoder.process_raw(pcm, full_utt=True)
+    decoder.end_utt()
+
+
+def _word_label(word: "AlignmentEntry") -> str:
+    if word.name.startswith(("<", "[", "+")):
+        return SILENCE
+    return _VARIANT.sub("", word.name)
+
+
+def _spelled_out(word: str) -> str | None:
+    try:
+        return " ".join(arpabet(word))
+    except RowError:
+        return None
+
+
+def _pcm(samples: NDArray[np.float32]) -> bytes:
+    """16-bit samples with a little noise, the same for each utterance of a length."""
+    noise = np.random.default_rng(0).standard_normal(len(samples), dtype=np.float32)
+    noisy = samples + noise * np.sqrt(np.mean(samples**2)) * 10 ** (_NOISE_DB / 20)
+    pcm: bytes = np.clip(np.rint(noisy * 32767.0), -32768, 32767).astype("<i2").tobytes()
+    return pcm
+
+
+def _seconds(frames: list[tuple[str, int, int]], shift_s: float, duration_s: float) -> list[Interval]:
+    """Frame spans as intervals: inner boundaries moved by the shift, the last one led to the audio's end.
+
+    The last window must fit the audio, so that frames stop up to 26 ms before its end.
+    """
+    n_frames = max(start + length for _, start, length in frames)
+
+    def at_s(frame: int) -> float:
+        if frame == 0:
+            return 0.0
+        return duration_s if frame == n_frames else min(max(frame / _FRAMES_PER_S + shift_s, 0.0), duration_s)
+
+    return [Interval(label, at_s(start), at_s(start + length)) for label, start, length in frames]
