@@ -1,0 +1,279 @@
+"""The extract stage on a real cluster of two processes, with recordings whose pitch is known."""
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from pipeline import audio, extract, shards
+from pipeline.extract import ExtractStageParams
+from schemas.errors import ParamsError, TableError, TooManyRejectsError
+from schemas.params import load_params
+from schemas.tables.alignments import ALIGNMENTS
+from schemas.tables.features import features_contract
+from schemas.tables.rejects import REJECTS
+from schemas.tables.speakers import PITCH_LIMITS
+from schemas.tables.utterances import UTTERANCES
+from tests.conftest import PROJECT
+
+RATE_HZ = 16000  # not the grid's, so that every test passes through resampling
+PITCH_HZ = {"low": 110.0, "high": 240.0}
+CONTRACT = features_contract(80)
+
+
+def parameters(**changes: dict[str, Any]) -> ExtractStageParams:
+    whole = load_params(PROJECT / "params.yaml", ExtractStageParams).model_dump()
+    whole["extract"] |= {"n_shards": 4}
+    for section, values in changes.items():
+        whole[section] |= values
+    return ExtractStageParams.model_validate(whole)
+
+
+@dataclass
+class Corpus:
+    """A folder of tones between silences, with its two tables."""
+
+    folder: Path
+    utterances: list[dict[str, Any]]
+    alignments: list[dict[str, Any]]
+
+    @property
+    def root(self) -> Path:
+        """The corpus folder."""
+        return self.folder / "corpus"
+
+    def add(self, speaker: str, stem: str, duration_s: float = 0.5) -> None:
+        """Record an utterance and list it in both tables."""
+        path = self.root / f"{stem}.wav"
+        self.record(path, PITCH_HZ[speaker], duration_s)
+        utterance_id = f"toy/{speaker}/{stem}"
+        n_samples = round(duration_s * RATE_HZ)
+        self.utterances.append({
+            "utterance_id": utterance_id, "corpus": "toy", "speaker": f"toy/{speaker}", "emotion": "happy", "emotion_label": "",
+            "intensity": None, "language": "en-us", "gender": "unknown", "text": "a tone", "audio_path": path.name,
+            "audio_sha256": audio.file_sha256(path), "sample_rate_hz": RATE_HZ, "n_samples": n_samples, "n_channels": 1,
+            "duration_s": n_samples / RATE_HZ, "peak_db": -6.0, "split": "train",
+        })  # fmt: skip
+        edges_s = [0.0, 0.1, duration_s - 0.1, n_samples / RATE_HZ]
+        phones = [{"label": label, "start_s": edges_s[at], "end_s": edges_s[at + 1]} for at, label in enumerate(["sil", "a", "sil"])]
+        self.alignments.append({
+            "utterance_id": utterance_id, "words": [], "phones": phones, "duration_s": n_samples / RATE_HZ, "score": None,
+            "text_read": "", "aligner": "textgrid",
+        })  # fmt: skip
+
+    def record(self, path: Path, f0_hz: float, duration_s: float) -> None:
+        """Write a tone of five harmonics with 0.1 s of silence on both sides."""
+        time_s = np.arange(round(duration_s * RATE_HZ)) / RATE_HZ
+        tone = sum(0.2 / k * np.sin(2 * np.pi * k * f0_hz * time_s) for k in range(1, 6))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sf.write(path, np.where((time_s >= 0.1) & (time_s < duration_s - 0.1), tone, 0.0), RATE_HZ)
+
+    def extract(self, out: str = "out", params: ExtractStageParams | None = None) -> list[dict[str, Any]]:
+        """Run the stage and return its rows."""
+        tables = {"utterances": UTTERANCES.table(self.utterances), "alignments": ALIGNMENTS.table(self.alignments)}
+        shards.write_table(self.folder / "utterances.parquet", tables["utterances"], UTTERANCES)
+        shards.write_table(self.folder / "alignments.parquet", tables["alignments"], ALIGNMENTS)
+        places = (self.folder / "utterances.parquet", self.folder / "alignments.parquet", self.folder / out)
+        extract.run("toy", params or parameters(), self.root, *places, self.folder / "metrics" / "extract.json")
+        return list(shards.iter_rows(shards.shard_paths(self.folder / out)))
+
+    def rejects(self, out: str = "out") -> list[tuple[str, str]]:
+        """Id and reason of each reject."""
+        rows = shards.read_table(self.folder / out / "rejects.parquet", REJECTS).to_pylist()
+        return [(row["utterance_id"], row["reason"]) for row in rows]
+
+    def digests(self, out: str = "out") -> dict[str, str]:
+        """Hash of each file of the stage's output."""
+        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted((self.folder / out).iterdir())}
+
+    def times(self, out: str = "out") -> dict[str, int]:
+        """When each shard was written."""
+        return {path.name: path.stat().st_mtime_ns for path in shards.shard_paths(self.folder / out)}
+
+
+@pytest.fixture
+def corpus(tmp_path: Path, cluster: str) -> Corpus:
+    made = Corpus(tmp_path, [], [])
+    for at in range(6):
+        made.add("low", f"l{at}", 0.5 + 0.013 * at)
+        made.add("high", f"h{at}", 0.6)
+    return made
+
+
+def test_rows_hold_what_was_recorded(corpus: Corpus):
+    rows = corpus.extract()
+    assert len(rows) == 12
+    for row in rows:
+        f0_hz = np.array(row["f0_hz"], float)
+        expected = PITCH_HZ[row["speaker"].removeprefix("toy/")]
+        np.testing.assert_allclose(f0_hz[np.isfinite(f0_hz)], expected, rtol=0.02)
+        assert row["phones"] == ["sil", "a", "sil"]
+        assert abs(row["duration_frames"][0] - 0.1 * 22050 / 256) <= 1
+        np.testing.assert_allclose(row["phone_log_f0"][1], np.log(expected), rtol=0.005)
+        assert row["phone_energy_db"][1] > row["phone_energy_db"][0] + 10
+    for path in shards.shard_paths(corpus.folder / "out"):
+        CONTRACT.check(shards.read_table(path, CONTRACT))
+    metrics = json.loads((corpus.folder / "metrics" / "extract.json").read_text())
+    assert (metrics["rows_in"], metrics["rows_out"], metrics["rejected"]) == (12, 12, 0)
+
+
+def test_limits_follow_the_speaker(corpus: Corpus):
+    rows = corpus.extract()
+    limits = {row["speaker"]: row for row in shards.read_table(corpus.folder / "out" / "pitch_limits.parquet", PITCH_LIMITS).to_pylist()}
+    assert (limits["toy/low"]["floor_hz"], limits["toy/low"]["ceiling_hz"]) == (80.0, 250.0)
+    assert (limits["toy/high"]["floor_hz"], limits["toy/high"]["ceiling_hz"]) == (175.0, 550.0)
+    assert limits["toy/low"]["n_utterances"] == 6
+    assert {(row["speaker"], row["f0_floor_hz"]) for row in rows} == {(name, row["floor_hz"]) for name, row in limits.items()}
+
+
+def test_fixed_limits_are_the_same_for_all(corpus: Corpus):
+    rows = corpus.extract(params=parameters(pitch={"adaptive": False}))
+    assert {(row["f0_floor_hz"], row["f0_ceiling_hz"]) for row in rows} == {(60.0, 700.0)}
+
+
+def test_second_run_writes_no_shard(corpus: Corpus):
+    corpus.extract()
+    times, digests = corpus.times(), corpus.digests()
+    corpus.extract()
+    assert corpus.times() == times
+    assert corpus.digests() == digests
+
+
+def test_changed_recording_rewrites_its_shard_alone_and_equals_a_run_from_scratch(corpus: Corpus):
+    corpus.extract()
+    times = corpus.times()
+    changed = corpus.utterances[0]
+    corpus.record(corpus.root / changed["audio_path"], 115.0, changed["duration_s"])
+    changed["audio_sha256"] = audio.file_sha256(corpus.root / changed["audio_path"])
+    corpus.extract()
+    name = shards.shard_name(shards.shard_index(changed["utterance_id"], 4), 4)
+    assert {path for path, time in corpus.times().items() if time != times[path]} == {name}
+    corpus.extract("scratch")
+    assert corpus.digests("scratch") == corpus.digests()
+
+
+def test_added_and_deleted_utterances_equal_a_run_from_scratch(corpus: Corpus):
+    corpus.extract()
+    gone = corpus.alignments.pop(3)["utterance_id"]
+    corpus.add("low", "new")
+    rows = corpus.extract()
+    assert gone not in {row["utterance_id"] for row in rows}
+    corpus.extract("scratch")
+    assert corpus.digests("scratch") == corpus.digests()
+
+
+def test_unchanged_rows_are_not_computed_again(corpus: Corpus):
+    """The recordings are gone: only rows that are computed would miss them."""
+    params = parameters(pitch={"adaptive": False})
+    corpus.extract(params=params)
+    corpus.add("low", "new")
+    for row in corpus.utterances[:-1]:
+        (corpus.root / row["audio_path"]).unlink()
+    assert len(corpus.extract(params=params)) == 13
+    assert corpus.rejects() == []
+
+
+def test_changed_parameter_of_a_feature_computes_all_again(corpus: Corpus):
+    before = {row["fingerprint"] for row in corpus.extract()}
+    after = {row["fingerprint"] for row in corpus.extract(params=parameters(energy={"floor_db": -90.0}))}
+    assert len(before) == len(after) == 12
+    assert not before & after
+
+
+def test_parameter_that_only_finds_limits_changes_nothing_where_limits_stay(corpus: Corpus):
+    corpus.extract()
+    times = corpus.times()
+    corpus.extract(params=parameters(pitch={"sample_utterances": 5}))
+    assert corpus.times() == times
+
+
+def test_another_row_group_size_rewrites_shards_as_from_scratch(corpus: Corpus):
+    params = parameters(extract={"row_group_rows": 2})
+    corpus.extract()
+    corpus.extract(params=params)
+    corpus.extract("scratch", params)
+    assert corpus.digests("scratch") == corpus.digests()
+
+
+def test_another_shard_count_prunes_the_old_shards(corpus: Corpus):
+    corpus.extract()
+    corpus.extract(params=parameters(extract={"n_shards": 2}))
+    assert all(name.endswith("-of-0002.parquet") for name in corpus.times())
+
+
+def test_damaged_shard_is_made_again(corpus: Corpus):
+    corpus.extract()
+    digests = corpus.digests()
+    victim = shards.shard_paths(corpus.folder / "out")[0]
+    victim.write_bytes(victim.read_bytes()[:1000])
+    (corpus.folder / "out" / ".features-0000-of-0004.parquet.1.partial").write_bytes(b"left by a crash")
+    corpus.extract()
+    assert corpus.digests() == digests
+
+
+@pytest.mark.slow
+def test_one_worker_and_two_give_equal_bytes(corpus: Corpus, monkeypatch: pytest.MonkeyPatch):
+    corpus.extract()
+    monkeypatch.setitem(os.environ, "ESPRESSIVO_SCHEDULER", "local")
+    monkeypatch.setitem(os.environ, "ESPRESSIVO_WORKERS", "1")
+    corpus.extract("single")
+    assert corpus.digests("single") == corpus.digests()
+
+
+def test_each_fault_rejects_its_row_with_a_reason_and_spares_the_rest(corpus: Corpus):
+    (corpus.root / "l0.wav").unlink()
+    corpus.record(corpus.root / "l1.wav", 200.0, 0.5)
+    corpus.add("high", "stub", 0.5)
+    corpus.utterances[-1]["audio_path"] = "h0.wav"  # of another duration than the alignment
+    corpus.utterances[-1]["audio_sha256"] = corpus.utterances[1]["audio_sha256"]
+    rows = corpus.extract(params=parameters(extract={"max_reject_share": 0.5}))
+    assert corpus.rejects() == [
+        ("toy/high/stub", "alignment_mismatch"),
+        ("toy/low/l0", "audio_missing"),
+        ("toy/low/l1", "audio_changed"),
+    ]
+    assert len(rows) == 10
+
+
+def test_row_that_breaks_the_contract_is_rejected_and_its_shard_written(corpus: Corpus):
+    """Samples of a float file may pass full scale; at +40 dB the energy is no energy of a recording."""
+    loud = np.full(RATE_HZ // 2, 100.0, np.float32)
+    sf.write(corpus.root / "l0.wav", loud, RATE_HZ, subtype="FLOAT")
+    corpus.utterances[0]["audio_sha256"] = audio.file_sha256(corpus.root / "l0.wav")
+    rows = corpus.extract()
+    assert corpus.rejects() == [("toy/low/l0", "contract_broken")]
+    assert len(rows) == 11
+
+
+def test_empty_phone_policy_reaches_the_rows(corpus: Corpus):
+    phones = corpus.alignments[0]["phones"]
+    phones.insert(1, {"label": "t", "start_s": 0.1, "end_s": 0.1001})
+    phones[2]["start_s"] = 0.1001
+    corpus.extract(params=parameters(duration={"zero_frame_phones": "reject"}))
+    assert corpus.rejects() == [("toy/low/l0", "zero_frame_phone")]
+
+
+def test_too_many_rejects_end_the_stage_after_it_wrote_them(corpus: Corpus):
+    shutil.rmtree(corpus.root)
+    with pytest.raises(TooManyRejectsError, match=r"12 of 12 rows rejected.*audio_missing 12"):
+        corpus.extract()
+    assert len(corpus.rejects()) == 12
+
+
+def test_alignment_without_utterance_stops_the_run(corpus: Corpus):
+    corpus.utterances.pop(0)
+    with pytest.raises(TableError, match="1 aligned utterances are not in the utterances table, the first is toy/low/l0"):
+        corpus.extract()
+
+
+def test_bands_that_do_not_fit_stop_the_run_before_any_work(corpus: Corpus):
+    with pytest.raises(ParamsError, match=r"mel.f_max_hz"):
+        corpus.extract(params=parameters(mel={"f_max_hz": 12000.0}))
+    assert not (corpus.folder / "out").exists()
