@@ -1,0 +1,185 @@
+"""Length regulation, prosody tracks, and the conditions as channels of the score network's input image."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+N_TRACKS = 4  # log-F0, voiced, energy, log duration
+N_STYLE_CHANNELS = 2 + N_TRACKS  # speaker, emotion, and one a track
+
+
+@dataclass(frozen=True)
+class Prosody:
+    """Frame-level prosody, each float of shape (B, T).
+
+    Parameters
+    ----------
+    log_f0_z
+        Log-F0 in standard deviations of the speaker, interpolated in log over unvoiced frames.
+    voiced
+        1 where voiced, 0 elsewhere.
+    energy_z
+        Energy in standard deviations of the speaker.
+    """
+
+    log_f0_z: Tensor
+    voiced: Tensor
+    energy_z: Tensor
+
+    def to(self, device: torch.device) -> "Prosody":
+        """The same on another device."""
+        return Prosody(self.log_f0_z.to(device), self.voiced.to(device), self.energy_z.to(device))
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Which frame belongs to which phone.
+
+    Parameters
+    ----------
+    phone_of_frame
+        Index of each frame's phone, int64 of shape (B, T).
+    position
+        Place of the frame's centre inside its phone, float of shape (B, T), 0 .. 1.
+    log_duration
+        ln of the frames of its phone, float of shape (B, T).
+    mask
+        1 at frames, 0 at padding, float of shape (B, T, 1).
+    """
+
+    phone_of_frame: Tensor
+    position: Tensor
+    log_duration: Tensor
+    mask: Tensor
+
+
+@dataclass(frozen=True)
+class Style:
+    """What the score network sees beside mu and x_t.
+
+    Parameters
+    ----------
+    image
+        Speaker, emotion and prosody as channels, float of shape (B, N_STYLE_CHANNELS, T, n_mels).
+    """
+
+    image: Tensor
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Which conditions the score network is shown, each bool of shape (B,); a hidden one is replaced by a learned null."""
+
+    speaker: Tensor
+    emotion: Tensor
+    prosody: Tensor
+
+
+def align(durations: Tensor, n_frames: int) -> Alignment:
+    """Lay phones over frames.
+
+    Parameters
+    ----------
+    durations
+        Frames a phone, int64 of shape (B, L), >= 0. A phone of no frame is passed over.
+    n_frames
+        T, at least the longest row's sum.
+    """
+    ends = durations.cumsum(-1)  # (B, L)
+    frame = torch.arange(n_frames, device=durations.device).expand(len(durations), -1).contiguous()  # (B, T)
+    phone = torch.searchsorted(ends, frame, right=True).clamp(max=durations.shape[1] - 1)
+    length = durations.gather(1, phone).clamp(min=1).float()
+    inside = frame - (ends - durations).gather(1, phone) + 0.5
+    mask = (frame < ends[:, -1:]).unsqueeze(-1).float()
+    return Alignment(phone, (inside / length).clamp(0.0, 1.0), length.log(), mask)
+
+
+def spread(values: Tensor, alignment: Alignment) -> Tensor:
+    """Values of phones, (B, L, C), at each frame, (B, T, C); zero at padding."""
+    index = alignment.phone_of_frame.unsqueeze(-1).expand(-1, -1, values.shape[-1])
+    return values.gather(1, index) * alignment.mask.to(values.dtype)
+
+
+def pool(track: Tensor, weight: Tensor, alignment: Alignment, n_phones: int) -> tuple[Tensor, Tensor]:
+    """Weighted mean of a frame track over each phone.
+
+    Parameters
+    ----------
+    track, weight
+        Float of shape (B, T); weights are >= 0.
+    n_phones
+        L.
+
+    Returns
+    -------
+    tuple of Tensor
+        Means, float of shape (B, L), 0 where the weights sum to 0; and the sums of weights, same shape.
+    """
+    weight = weight * alignment.mask.squeeze(-1)
+    zeros = torch.zeros(len(track), n_phones, dtype=track.dtype, device=track.device)
+    total = zeros.scatter_add(1, alignment.phone_of_frame, track * weight)
+    weights = zeros.scatter_add(1, alignment.phone_of_frame, weight)
+    return total / weights.clamp(min=1e-6), weights
+
+
+def tracks(prosody: Prosody, alignment: Alignment) -> Tensor:
+    """The four prosody tracks, float of shape (B, T, N_TRACKS): log-F0, voiced, energy, log duration; zero at padding."""
+    stacked = torch.stack([prosody.log_f0_z, prosody.voiced, prosody.energy_z, alignment.log_duration - 2.0], dim=-1)
+    return stacked * alignment.mask
+
+
+def between_centres(values: Tensor, alignment: Alignment) -> Tensor:
+    """Phone values at frames, linear between phone centres, so that a predicted contour has no steps.
+
+    Parameters
+    ----------
+    values
+        Float of shape (B, L).
+
+    Returns
+    -------
+    Tensor
+        Float of shape (B, T); constant before the first and after the last phone's centre.
+    """
+    phone, position = alignment.phone_of_frame, alignment.position
+    last = (phone * alignment.mask.squeeze(-1).long()).amax(dim=-1, keepdim=True)
+    other = torch.where(position < 0.5, phone - 1, phone + 1).clamp(min=0).minimum(last)
+    share = (position - 0.5).abs()
+    return values.gather(1, phone) * (1 - share) + values.gather(1, other) * share
+
+
+class StyleImage(nn.Module):
+    """Conditions as input channels: speaker and emotion by ``embedding -> MLP -> n_mels`` repeated over time, tracks repeated over mel.
+
+    Row 0 of the speaker and emotion tables is the null that stands for a hidden or unknown one.
+    """
+
+    def __init__(self, speaker_channels: int, emotion_channels: int, n_mels: int) -> None:
+        super().__init__()
+        self.speaker = _mlp(speaker_channels, n_mels)
+        self.emotion = _mlp(emotion_channels, n_mels)
+        self.null_tracks = nn.Parameter(torch.zeros(N_TRACKS))
+        self.n_mels = n_mels
+
+    def forward(self, speaker: Tensor, emotion: Tensor, prosody_tracks: Tensor, prosody_shown: Tensor) -> Style:
+        """Draw the image.
+
+        Parameters
+        ----------
+        speaker, emotion
+            Embeddings, float of shape (B, speaker_channels) and (B, emotion_channels), nulls put in already.
+        prosody_tracks
+            Float of shape (B, T, N_TRACKS).
+        prosody_shown
+            bool of shape (B,).
+        """
+        n_frames = prosody_tracks.shape[1]
+        shown = torch.where(prosody_shown[:, None, None], prosody_tracks, self.null_tracks)  # (B, T, N_TRACKS)
+        across = shown.transpose(1, 2).unsqueeze(-1).expand(-1, -1, -1, self.n_mels)  # (B, N_TRACKS, T, M)
+        along = torch.stack([self.speaker(speaker), self.emotion(emotion)], dim=1)  # (B, 2, M)
+        return Style(torch.cat([along.unsqueeze(2).expand(-1, -1, n_frames, -1), across], dim=1))
+
+
+def _mlp(channels: int, n_mels: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(channels, 4 * channels), nn.Mish(), nn.Linear(4 * channels, n_mels))

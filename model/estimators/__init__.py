@@ -1,0 +1,1 @@
+"""Score networks behind one interface: ``score(x_t, t, mu, mask, style) -> noise``."""

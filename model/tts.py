@@ -1,0 +1,325 @@
+"""Text, speaker, emotion and prosody to mel: the whole model behind `losses`, `predict` and `synthesise`."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812  torch's own habit
+from torch import Tensor, nn
+
+from model.conditioning import Alignment, Prosody, Shown, Style, StyleImage, align, between_centres, pool, spread, tracks
+from model.diffusion import NoiseSchedule, diffuse, gaussian_noise_guess, masked_mean_square
+from model.estimators.grad_unet import GradUNet
+from model.predictors import PhoneProsody, ProsodyPredictor, durations_from_log
+from model.samplers import euler
+from model.text_encoder import PADDING_PHONE, MuDecoder, TextEncoder
+from schemas.errors import ParamsError
+
+UNKNOWN_STYLE = 0  # row of the speaker and emotion tables for an unknown or hidden one
+_T_MIN = 1e-4  # keeps the noise scale off zero
+
+
+@dataclass(frozen=True)
+class TtsConfig:
+    """Sizes and constants of a `Tts`: plain numbers, enough to build it again.
+
+    Parameters
+    ----------
+    n_phones
+        Phone ids, `PADDING_PHONE` and `UNKNOWN_PHONE` included.
+    n_speakers, n_emotions
+        Ids, `UNKNOWN_STYLE` included.
+    n_mels
+        Mel bands; must divide by ``2 ** (unet_levels - 1)``.
+    mel_mean_ln, mel_std_ln
+        Mean and standard deviation of log-mel over the training split; inside, mel is normalised by them.
+    residual_spread
+        Standard deviation of normalised mel around mu that the untrained score network assumes.
+    The others
+        As in `params.yaml`, section `model`.
+
+    Raises
+    ------
+    ParamsError
+        If the sizes do not fit each other.
+    """
+
+    estimator: str
+    attention: str
+    n_phones: int
+    n_speakers: int
+    n_emotions: int
+    n_mels: int
+    unet_channels: int
+    unet_levels: int
+    encoder_channels: int
+    encoder_layers: int
+    encoder_heads: int
+    predictor_channels: int
+    speaker_channels: int
+    emotion_channels: int
+    dropout: float
+    beta_min: float
+    beta_max: float
+    mel_mean_ln: float
+    mel_std_ln: float
+    residual_spread: float
+
+    def __post_init__(self) -> None:
+        if (self.estimator, self.attention) != ("grad_unet", "linear"):
+            raise ParamsError(f"no estimator '{self.estimator}' with attention '{self.attention}'; set grad_unet and linear")
+        if self.n_mels % 2 ** (self.unet_levels - 1):
+            raise ParamsError(f"mel.n_mels={self.n_mels} must divide by 2^(model.unet_levels - 1); lower unet_levels={self.unet_levels}")
+        if self.encoder_channels % (2 * self.encoder_heads):
+            raise ParamsError(
+                f"model.encoder_channels={self.encoder_channels} must be a multiple of 2 x encoder_heads={self.encoder_heads}; change one"
+            )
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What to say, and as whom.
+
+    Parameters
+    ----------
+    phones
+        int64 of shape (B, L); `PADDING_PHONE` fills the end of rows.
+    speaker, emotion
+        int64 of shape (B,); `UNKNOWN_STYLE` where unknown.
+    """
+
+    phones: Tensor
+    speaker: Tensor
+    emotion: Tensor
+
+    def to(self, device: torch.device) -> "Conditions":
+        """The same on another device."""
+        return Conditions(self.phones.to(device), self.speaker.to(device), self.emotion.to(device))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Utterances to learn from.
+
+    Parameters
+    ----------
+    utterance_ids
+        B ids, for messages.
+    conditions
+        What is said.
+    durations
+        Frames a phone, int64 of shape (B, L), 0 at padding.
+    prosody
+        Frame-level prosody, (B, T).
+    mel_ln
+        Log-mel (natural log), float of shape (B, T, n_mels).
+    """
+
+    utterance_ids: tuple[str, ...]
+    conditions: Conditions
+    durations: Tensor
+    prosody: Prosody
+    mel_ln: Tensor
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on another device."""
+        moved = self.durations.to(device), self.prosody.to(device), self.mel_ln.to(device)
+        return Batch(self.utterance_ids, self.conditions.to(device), *moved)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Durations, int64 of shape (B, L), and the frame-level prosody over them, (B, T)."""
+
+    durations: Tensor
+    prosody: Prosody
+
+
+class Tts(nn.Module):
+    """The model: encoder, predictors, mu, and the score network with its conditions."""
+
+    mel_mean_ln: Tensor
+    mel_std_ln: Tensor
+
+    def __init__(self, config: TtsConfig) -> None:
+        super().__init__()
+        style_channels = config.speaker_channels + config.emotion_channels
+        self.config = config
+        self.schedule = NoiseSchedule(config.beta_min, config.beta_max)
+        self.speakers = nn.Embedding(config.n_speakers, config.speaker_channels)
+        self.emotions = nn.Embedding(config.n_emotions, config.emotion_channels)
+        self.encoder = TextEncoder(
+            config.n_phones, config.encoder_channels, style_channels, config.encoder_layers, config.encoder_heads, config.dropout
+        )
+        self.mu_decoder = MuDecoder(config.encoder_channels, config.n_mels, config.dropout)
+        self.predictor = ProsodyPredictor(config.encoder_channels, style_channels, config.predictor_channels, config.dropout)
+        self.style_image = StyleImage(config.speaker_channels, config.emotion_channels, config.n_mels)
+        self.estimator = GradUNet(config.unet_channels, config.unet_levels)
+        self.register_buffer("mel_mean_ln", torch.tensor(config.mel_mean_ln), persistent=False)
+        self.register_buffer("mel_std_ln", torch.tensor(config.mel_std_ln), persistent=False)
+
+    def losses(self, batch: Batch, window_frames: int, condition_dropout: float, generator: torch.Generator) -> dict[str, Tensor]:
+        """The losses of a batch; their sum is what training lowers.
+
+        Parameters
+        ----------
+        batch
+            Utterances.
+        window_frames
+            Length of the random window that the score network sees.
+        condition_dropout
+            Share of rows whose speaker, emotion and prosody, each alone, are hidden from the score network.
+        generator
+            Draws windows, times, noise and hidden conditions.
+
+        Returns
+        -------
+        dict
+            Scalars: `prior` and `diffusion` (mean squares of normalised mel and of noise), `duration` (of ln(1 + frames)), `pitch` and
+            `energy` (of z-scores a phone), `voiced` (cross-entropy a phone).
+        """
+        hidden, style, present = self._encode(batch.conditions)
+        alignment = align(batch.durations, batch.mel_ln.shape[1])
+        mu = self.mu_decoder(spread(hidden, alignment), alignment)
+        mel = (batch.mel_ln - self.mel_mean_ln) / self.mel_std_ln * alignment.mask
+        window = _window(alignment.mask, window_frames, generator)
+        shown = _shown(len(mel), condition_dropout, generator, mel.device)
+        return {
+            "prior": masked_mean_square(mel - mu, alignment.mask),
+            "diffusion": self._diffusion_loss(batch, alignment, mel, mu, window, shown, generator),
+            **_phone_losses(self.predictor(hidden, style, present), batch, alignment),
+        }
+
+    @torch.no_grad()
+    def predict(self, conditions: Conditions, durations: Tensor | None = None) -> Prediction:
+        """Durations (unless given) and prosody from text, speaker and emotion."""
+        hidden, style, present = self._encode(conditions)
+        said = self.predictor(hidden, style, present)
+        if durations is None:
+            durations = durations_from_log(said.log_frames, present)
+        alignment = align(durations, int(durations.sum(-1).max()))
+        voiced = spread((said.voiced_logit > 0).float().unsqueeze(-1), alignment).squeeze(-1)
+        inside = alignment.mask.squeeze(-1)
+        pitch, energy = (between_centres(values, alignment) * inside for values in (said.log_f0_z, said.energy_z))
+        return Prediction(durations, Prosody(pitch, voiced, energy))
+
+    @torch.no_grad()
+    def synthesise(
+        self,
+        conditions: Conditions,
+        durations: Tensor | None,
+        prosody: Prosody | None,
+        start_noise: Tensor,
+        n_steps: int,
+        temperature: float,
+    ) -> Tensor:
+        """Mel of a batch.
+
+        Parameters
+        ----------
+        conditions
+            What is said.
+        durations
+            Frames a phone, int64 of shape (B, L); None: predicted.
+        prosody
+            Frame-level prosody over these durations; None: predicted.
+        start_noise
+            Standard normal, float of shape (B, at least T, n_mels), from `model.samplers.start_noise`; call `predict` first where T is not
+            known.
+        n_steps
+            Network evaluations, >= 1.
+        temperature
+            Divides the start noise's standard deviation, >= 1.
+
+        Returns
+        -------
+        Tensor
+            Log-mel (natural log), float32 of shape (B, T, n_mels), T the longest row's frames; meaningless after a row's end.
+        """
+        if durations is None or prosody is None:
+            predicted = self.predict(conditions, durations)
+            durations, prosody = predicted.durations, prosody or predicted.prosody
+        hidden, _, _ = self._encode(conditions)
+        alignment = align(durations, int(durations.sum(-1).max()))
+        mu = self.mu_decoder(spread(hidden, alignment), alignment)
+        style = self._style(conditions, tracks(prosody, alignment), _shown(len(mu), 0.0, torch.Generator(), mu.device))
+        x_1 = (mu + start_noise[:, : mu.shape[1]].to(mu) / temperature) * alignment.mask
+        x_0 = euler(lambda x, t: self.score(x, t, mu, alignment.mask, style), x_1, mu, self.schedule, n_steps)
+        mel_ln: Tensor = x_0 * self.mel_std_ln + self.mel_mean_ln
+        return mel_ln
+
+    def score(self, x_t: Tensor, t: Tensor, mu: Tensor, mask: Tensor, style: Style) -> Tensor:
+        """Noise in x_t, float32 of shape (B, T, n_mels): the Gaussian guess and what the estimator adds to it."""
+        guess, scale = gaussian_noise_guess(x_t, mu, t, self.config.residual_spread, self.schedule)
+        noise: Tensor = (guess + scale * self.estimator(x_t, t, mu, mask, style).float()) * mask
+        return noise
+
+    def _encode(self, conditions: Conditions) -> tuple[Tensor, Tensor, Tensor]:
+        """Hidden (B, L, C), speaker and emotion (B, S), and 1 at phones (B, L, 1)."""
+        style = torch.cat([self.speakers(conditions.speaker), self.emotions(conditions.emotion)], dim=-1)
+        present = (conditions.phones != PADDING_PHONE).unsqueeze(-1).float()
+        return self.encoder(conditions.phones, style), style, present
+
+    def _style(self, conditions: Conditions, prosody_tracks: Tensor, shown: Shown) -> Style:
+        speaker = self.speakers(torch.where(shown.speaker, conditions.speaker, UNKNOWN_STYLE))
+        emotion = self.emotions(torch.where(shown.emotion, conditions.emotion, UNKNOWN_STYLE))
+        style: Style = self.style_image(speaker, emotion, prosody_tracks, shown.prosody)
+        return style
+
+    def _diffusion_loss(
+        self, batch: Batch, alignment: Alignment, mel: Tensor, mu: Tensor, window: Tensor, shown: Shown, generator: torch.Generator
+    ) -> Tensor:
+        x_0, mu, mask, seen = (_cut(x, window) for x in (mel, mu, alignment.mask, tracks(batch.prosody, alignment)))
+        # Times spread evenly over the batch from one random start: the same mean as independent ones, less variance.
+        start = torch.rand(1, generator=generator, device=generator.device)
+        t = ((start + torch.arange(len(x_0)) / len(x_0)) % 1.0).clamp(min=_T_MIN).to(x_0.device)
+        noise = torch.randn(x_0.shape, generator=generator, device=generator.device).to(x_0)
+        x_t = diffuse(x_0, mu, noise, t, self.schedule) * mask
+        return masked_mean_square(self.score(x_t, t, mu, mask, self._style(batch.conditions, seen, shown)) - noise, mask)
+
+
+def parameter_counts(model: Tts) -> dict[str, int]:
+    """Trained numbers of each part, and `total`."""
+    counts = {name: sum(p.numel() for p in part.parameters()) for name, part in model.named_children()}
+    return {**counts, "total": sum(counts.values())}
+
+
+def _phone_losses(said: PhoneProsody, batch: Batch, alignment: Alignment) -> dict[str, Tensor]:
+    n_phones, present = batch.durations.shape[1], (batch.conditions.phones != PADDING_PHONE).float()
+    ones = torch.ones_like(batch.prosody.voiced)
+    pitch, voiced_frames = pool(batch.prosody.log_f0_z, batch.prosody.voiced, alignment, n_phones)
+    voiced, frames = pool(batch.prosody.voiced, ones, alignment, n_phones)
+    energy, _ = pool(batch.prosody.energy_z, ones, alignment, n_phones)
+    log_frames = batch.durations.float().log1p()
+    sounding = present * (frames > 0)
+    cross_entropy = F.binary_cross_entropy_with_logits(said.voiced_logit, voiced.clamp(0, 1), reduction="none")
+    return {
+        "duration": _mean((said.log_frames - log_frames) ** 2, present),
+        "pitch": _mean((said.log_f0_z - pitch) ** 2, present * (voiced_frames > 0)),
+        "voiced": _mean(cross_entropy, sounding),
+        "energy": _mean((said.energy_z - energy) ** 2, sounding),
+    }
+
+
+def _mean(values: Tensor, weight: Tensor) -> Tensor:
+    return (values * weight).sum() / weight.sum().clamp(min=1.0)
+
+
+def _window(mask: Tensor, window_frames: int, generator: torch.Generator) -> Tensor:
+    """Indices of a random window a row, int64 of shape (B, min(window_frames, T)); rows shorter than it start at 0."""
+    lengths = mask.sum(dim=(1, 2))  # (B,)
+    room = (lengths - window_frames).clamp(min=0)
+    draw = torch.rand(len(mask), generator=generator, device=generator.device).to(mask)
+    first = (draw * (room + 1)).long().minimum(room.long())
+    width = min(window_frames, mask.shape[1])
+    return first.unsqueeze(-1) + torch.arange(width, device=mask.device)
+
+
+def _cut(x: Tensor, window: Tensor) -> Tensor:
+    """(B, T, C) at the window's frames, (B, W, C)."""
+    return x.gather(1, window.unsqueeze(-1).expand(-1, -1, x.shape[-1]))
+
+
+def _shown(n_rows: int, dropout: float, generator: torch.Generator, device: torch.device) -> Shown:
+    """Hide each condition of each row alone with probability `dropout`."""
+    speaker, emotion, prosody = (torch.rand(3, n_rows, generator=generator, device=generator.device) >= dropout).to(device)
+    return Shown(speaker, emotion, prosody)

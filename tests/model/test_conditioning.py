@@ -1,0 +1,87 @@
+"""Length regulation, pooling, contours between phones, and masks of the networks."""
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.conditioning import N_STYLE_CHANNELS, N_TRACKS, StyleImage, align, between_centres, pool, spread
+from model.estimators.grad_unet import group_norm
+from model.predictors import durations_from_log
+from model.text_encoder import TextEncoder, rotate
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=12).filter(any), st.integers(0, 5))
+def test_each_phone_gets_its_frames_in_order_and_padding_none(durations: list[int], spare: int) -> None:
+    alignment = align(torch.tensor([durations]), sum(durations) + spare)
+    expected = [phone for phone, n_frames in enumerate(durations) for _ in range(n_frames)]
+    assert alignment.phone_of_frame[0, : sum(durations)].tolist() == expected
+    assert alignment.mask.sum() == sum(durations)
+    assert not alignment.mask[0, sum(durations) :].any()
+
+
+def test_position_runs_through_the_centres_of_a_phones_frames() -> None:
+    alignment = align(torch.tensor([[2, 0, 4]]), 6)
+    torch.testing.assert_close(alignment.position[0], torch.tensor([0.25, 0.75, 0.125, 0.375, 0.625, 0.875]))
+    torch.testing.assert_close(alignment.log_duration[0].exp(), torch.tensor([2.0, 2.0, 4.0, 4.0, 4.0, 4.0]))
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=12))
+def test_pooling_undoes_spreading(durations: list[int]) -> None:
+    alignment = align(torch.tensor([durations]), sum(durations) + 3)
+    values = torch.arange(1.0, len(durations) + 1).view(1, -1, 1)
+    at_frames = spread(values, alignment).squeeze(-1)
+    means, weights = pool(at_frames, torch.ones_like(at_frames), alignment, len(durations))
+    torch.testing.assert_close(means, values.squeeze(-1))
+    assert weights.sum() == sum(durations)
+
+
+def test_pool_of_a_phone_without_weight_is_zero_with_weight_zero() -> None:
+    alignment = align(torch.tensor([[2, 2]]), 4)
+    means, weights = pool(torch.tensor([[1.0, 3.0, 5.0, 7.0]]), torch.tensor([[1.0, 1.0, 0.0, 0.0]]), alignment, 2)
+    assert means.tolist() == [[2.0, 0.0]]
+    assert weights.tolist() == [[2.0, 0.0]]
+
+
+def test_contour_between_equal_phones_is_a_straight_line() -> None:
+    alignment = align(torch.tensor([[4, 4, 4]]), 14)
+    contour = between_centres(torch.tensor([[0.0, 4.0, 8.0]]), alignment)[0]
+    torch.testing.assert_close(contour[2:10], torch.arange(0.5, 8.5))
+    torch.testing.assert_close(contour[[0, 11]], torch.tensor([0.0, 8.0]))
+
+
+def test_predicted_durations_round_boundaries_and_give_every_phone_a_frame() -> None:
+    log_frames, mask = torch.log1p(torch.tensor([[2.4, 2.4, 2.4, 0.1, 9.0]])), torch.tensor([1.0, 1, 1, 1, 0]).view(1, 5, 1)
+    assert durations_from_log(log_frames, mask).tolist() == [[2, 3, 2, 1, 0]]
+
+
+def test_masked_group_norm_equals_torchs_on_the_valid_part() -> None:
+    norm = torch.nn.GroupNorm(8, 16)
+    torch.nn.init.normal_(norm.weight)
+    torch.nn.init.normal_(norm.bias)
+    x = torch.randn(2, 16, 10, 4)
+    mask = torch.zeros(2, 1, 10, 1)
+    mask[:, :, :7] = 1.0
+    torch.testing.assert_close(group_norm(x, mask, norm)[:, :, :7], norm(x[:, :, :7]), atol=1e-5, rtol=1e-5)
+
+
+def test_rotary_products_depend_on_distance_alone() -> None:
+    q, k = torch.randn(2, 1, 8).double().expand(2, 20, 8)
+    products = rotate(q) @ rotate(k).T
+    torch.testing.assert_close(products[3, 5], products[10, 12], atol=1e-5, rtol=1e-5)
+
+
+def test_padding_phones_change_nothing_of_the_others() -> None:
+    encoder = TextEncoder(12, 32, 6, 2, 2, 0.1).eval()
+    phones, style = torch.randint(1, 12, (2, 9)), torch.randn(2, 6)
+    longer = torch.nn.functional.pad(phones, (0, 5))
+    torch.testing.assert_close(encoder(longer, style)[:, :9], encoder(phones, style), atol=1e-5, rtol=1e-5)
+
+
+def test_style_image_has_channels_for_speaker_emotion_and_each_track_and_hides_prosody() -> None:
+    image = StyleImage(4, 4, 16)
+    torch.nn.init.constant_(image.null_tracks, 9.0)
+    tracks = torch.randn(2, 5, N_TRACKS)
+    drawn = image(torch.randn(2, 4), torch.randn(2, 4), tracks, torch.tensor([True, False])).image
+    assert drawn.shape == (2, N_STYLE_CHANNELS, 5, 16)
+    torch.testing.assert_close(drawn[0, 2:, :, 3], tracks[0].T)
+    assert (drawn[1, 2:] == 9.0).all()

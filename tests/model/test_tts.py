@@ -1,0 +1,137 @@
+"""The whole model on made-up batches."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from model.conditioning import N_STYLE_CHANNELS, Prosody, Style
+from model.diffusion import gaussian_noise_guess
+from model.samplers import start_noise
+from model.tts import Batch, Conditions, Tts, TtsConfig, parameter_counts
+from schemas.errors import ParamsError
+
+N_MELS = 16
+CONFIG = TtsConfig(
+    estimator="grad_unet",
+    attention="linear",
+    n_phones=9,
+    n_speakers=3,
+    n_emotions=3,
+    n_mels=N_MELS,
+    unet_channels=8,
+    unet_levels=3,
+    encoder_channels=32,
+    encoder_layers=1,
+    encoder_heads=2,
+    predictor_channels=32,
+    speaker_channels=4,
+    emotion_channels=4,
+    dropout=0.1,
+    beta_min=0.05,
+    beta_max=20.0,
+    mel_mean_ln=-5.0,
+    mel_std_ln=2.0,
+    residual_spread=0.5,
+)
+DURATIONS = torch.tensor([[3, 5, 2, 4], [6, 3, 0, 0]])
+
+
+@pytest.fixture
+def model() -> Tts:
+    torch.manual_seed(0)
+    tts = Tts(CONFIG)
+    for parameter in tts.estimator.parameters():  # the last layer and the attention gates start at zero: wake them
+        torch.nn.init.normal_(parameter, std=0.1)
+    return tts.eval()
+
+
+def batch_of(rows: list[int]) -> Batch:
+    durations = DURATIONS[rows]
+    n_frames, n_phones = int(durations.sum(-1).max()), int((durations > 0).sum(-1).max())
+    generator = torch.Generator().manual_seed(2)
+    mel, tracks = torch.randn(2, 14, N_MELS, generator=generator) - 5.0, torch.randn(3, 2, 14, generator=generator)
+    inside = torch.arange(n_frames) < durations.sum(-1, keepdim=True)
+    pitch, voiced, energy = tracks[:, rows, :n_frames] * inside
+    phones = torch.tensor([[2, 3, 4, 5], [6, 7, 0, 0]])[rows, :n_phones]
+    conditions = Conditions(phones, torch.tensor([1, 2])[rows], torch.tensor([2, 1])[rows])
+    mel = mel[rows, :n_frames] * inside.unsqueeze(-1)
+    return Batch(tuple(str(r) for r in rows), conditions, durations[:, :n_phones], Prosody(pitch, (voiced > 0).float(), energy), mel)
+
+
+def test_a_row_sounds_the_same_alone_and_padded_in_a_batch(model: Tts) -> None:
+    both, alone = batch_of([0, 1]), batch_of([1])
+    together = model.synthesise(both.conditions, both.durations, both.prosody, start_noise([1, 2], [14, 9], N_MELS), 5, 1.5)
+    single = model.synthesise(alone.conditions, alone.durations, alone.prosody, start_noise([2], [9], N_MELS), 5, 1.5)
+    torch.testing.assert_close(together[1, :9], single[0], atol=2e-4, rtol=1e-4)
+
+
+def test_predicted_prosody_of_a_row_does_not_depend_on_the_batch(model: Tts) -> None:
+    both, alone = model.predict(batch_of([0, 1]).conditions), model.predict(batch_of([1]).conditions)
+    n_frames = int(alone.durations.sum())
+    assert both.durations[1, :2].tolist() == alone.durations[0].tolist()
+    torch.testing.assert_close(both.prosody.log_f0_z[1, :n_frames], alone.prosody.log_f0_z[0], atol=1e-5, rtol=1e-5)
+
+
+def test_plain_text_needs_no_durations_and_no_prosody(model: Tts) -> None:
+    conditions = batch_of([0, 1]).conditions
+    lengths = model.predict(conditions).durations.sum(-1).tolist()
+    mel_ln = model.synthesise(conditions, None, None, start_noise([1, 2], lengths, N_MELS), 2, 1.5)
+    assert mel_ln.shape == (2, max(lengths), N_MELS)
+    assert torch.isfinite(mel_ln).all()
+
+
+@pytest.mark.parametrize("name", ["log_f0_z", "voiced", "energy_z"])
+def test_each_prosody_track_moves_the_output(model: Tts, name: str) -> None:
+    batch, noise = batch_of([0]), start_noise([1], [14], N_MELS)
+    other = dataclasses.replace(batch.prosody, **{name: getattr(batch.prosody, name) + 1.0})
+    mels = [model.synthesise(batch.conditions, batch.durations, prosody, noise, 3, 1.5) for prosody in (batch.prosody, other)]
+    assert float((mels[0] - mels[1]).abs().max()) > 1e-3
+
+
+def test_losses_are_a_function_of_batch_and_generator(model: Tts) -> None:
+    first, second = (model.losses(batch_of([0, 1]), 8, 0.5, torch.Generator().manual_seed(4)) for _ in range(2))
+    assert set(first) == {"prior", "diffusion", "duration", "pitch", "voiced", "energy"}
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_poisoned_padding_does_not_reach_the_losses(model: Tts) -> None:
+    batch = batch_of([0, 1])
+    dirty = batch.mel_ln.clone()
+    dirty[1, 9:] = 1e6
+    clean, poisoned = (
+        model.losses(dataclasses.replace(batch, mel_ln=mel), 12, 0.0, torch.Generator().manual_seed(4)) for mel in (batch.mel_ln, dirty)
+    )
+    for name, value in clean.items():
+        torch.testing.assert_close(poisoned[name], value, msg=name)
+
+
+def test_every_parameter_learns(model: Tts) -> None:
+    model.train()
+    sum(model.losses(batch_of([0, 1]), 12, 0.5, torch.Generator().manual_seed(1)).values(), torch.zeros(())).backward()
+    idle = [name for name, parameter in model.named_parameters() if parameter.grad is None]
+    assert idle == []
+
+
+def test_an_untrained_score_network_is_the_best_linear_denoiser() -> None:
+    model, (x_t, mu) = Tts(CONFIG).eval(), torch.randn(2, 2, 12, N_MELS)
+    t, mask, style = torch.tensor([0.2, 0.7]), torch.ones(2, 12, 1), Style(torch.randn(2, N_STYLE_CHANNELS, 12, N_MELS))
+    guess, _ = gaussian_noise_guess(x_t, mu, t, CONFIG.residual_spread, model.schedule)
+    torch.testing.assert_close(model.score(x_t, t, mu, mask, style), guess)
+
+
+def test_parameter_counts_add_up(model: Tts) -> None:
+    assert parameter_counts(model)["total"] == sum(p.numel() for p in model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n_mels": 18}, "n_mels=18 must divide by"),
+        ({"encoder_channels": 34}, "encoder_channels=34 must be a multiple"),
+        ({"attention": "cross"}, "no estimator 'grad_unet' with attention 'cross'"),
+    ],
+)
+def test_sizes_that_do_not_fit_are_named(change: dict[str, int | str], message: str) -> None:
+    with pytest.raises(ParamsError, match=message):
+        dataclasses.replace(CONFIG, **change)

@@ -1,0 +1,261 @@
+"""Feature shards as training and synthesis batches: normalised at read time, padded, and drawn as a pure function of (seed, step).
+
+A split is held in memory: 345 bytes a frame at 80 mels, so an hour of speech at 86 frames a second is about 107 MB.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+
+from model.conditioning import Prosody
+from model.text_encoder import UNKNOWN_PHONE
+from model.tts import UNKNOWN_STYLE, Batch, Conditions
+from pipeline.shards import read_table, shard_paths
+from schemas.errors import TableError
+from schemas.params import SplitName
+from schemas.tables.features import features_contract
+from schemas.tables.speakers import CORPUS_ROW, STATISTICS
+
+Statistics = dict[str, dict[str, float]]
+
+_COLUMNS = ("utterance_id", "speaker", "emotion", "split", "phones", "duration_frames", "f0_hz", "energy_db", "mel_ln")
+_Z_LIMIT = 4.0  # z-scores beyond are octave errors and digital silence; they would only make the networks extrapolate
+_BUCKET_BATCHES = 8  # batches whose utterances are sorted by length together
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Names in order of their ids: phones from 2 (0 is padding, 1 unknown), speakers and emotions from 1 (0 is unknown)."""
+
+    phones: tuple[str, ...]
+    speakers: tuple[str, ...]
+    emotions: tuple[str, ...]
+
+    def phone_ids(self, phones: Sequence[str]) -> NDArray[np.int64]:
+        """Ids of phones, int64 of shape (L,); `UNKNOWN_PHONE` for one that training never saw."""
+        table = {name: index + UNKNOWN_PHONE + 1 for index, name in enumerate(self.phones)}
+        return np.array([table.get(phone, UNKNOWN_PHONE) for phone in phones], dtype=np.int64)
+
+    def speaker_id(self, speaker: str) -> int:
+        """Id of a speaker, `UNKNOWN_STYLE` for one that training never saw."""
+        return self.speakers.index(speaker) + 1 if speaker in self.speakers else UNKNOWN_STYLE
+
+    def emotion_id(self, emotion: str) -> int:
+        """Id of an emotion, `UNKNOWN_STYLE` for one that training never saw."""
+        return self.emotions.index(emotion) + 1 if emotion in self.emotions else UNKNOWN_STYLE
+
+
+@dataclass(frozen=True)
+class Example:
+    """An utterance as the model wants it: ids, and z-scores by its speaker's statistics.
+
+    Parameters
+    ----------
+    phones
+        Phone ids, int64 of shape (L,).
+    durations
+        Frames a phone, int64 of shape (L,).
+    log_f0_z, voiced, energy_z
+        float32 of shape (T,); log-F0 is interpolated in log over unvoiced frames.
+    mel_ln
+        float32 of shape (T, n_mels).
+    """
+
+    utterance_id: str
+    speaker: int
+    emotion: int
+    phones: NDArray[np.int64]
+    durations: NDArray[np.int64]
+    log_f0_z: NDArray[np.float32]
+    voiced: NDArray[np.float32]
+    energy_z: NDArray[np.float32]
+    mel_ln: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What is learnt from, and what it is called."""
+
+    training: list[Example]
+    validation: list[Example]
+    vocabulary: Vocabulary
+    statistics: Statistics
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Training batches as a pure function of (seed, step): a resumed run needs no state of the loader.
+
+    Each epoch is a new permutation; groups of `_BUCKET_BATCHES` batches are sorted by length, and the batches shuffled again.
+    """
+
+    examples: Sequence[Example]
+    batch_size: int
+    seed: int
+
+    @property
+    def per_epoch(self) -> int:
+        """Batches an epoch; what does not fill a batch waits for another epoch's order."""
+        return max(1, len(self.examples) // self.batch_size)
+
+    def at(self, step: int) -> Batch:
+        """The batch of a step, counted from 0."""
+        epoch, place = divmod(step, self.per_epoch)
+        return collate([self.examples[index] for index in self._epoch(epoch)[place]])
+
+    def _epoch(self, epoch: int) -> list[NDArray[np.int64]]:
+        random = np.random.default_rng((self.seed, epoch))
+        order = random.permutation(len(self.examples))[: self.per_epoch * self.batch_size]
+        n_frames = np.array([len(self.examples[index].mel_ln) for index in order])
+        bucket = self.batch_size * _BUCKET_BATCHES
+        by_length = [
+            order[start : start + bucket][np.argsort(n_frames[start : start + bucket], kind="stable")]
+            for start in range(0, len(order), bucket)
+        ]
+        batches = np.array_split(np.concatenate(by_length), self.per_epoch)
+        return [batches[index] for index in random.permutation(self.per_epoch)]
+
+
+def read_vocabulary(normalise: Path) -> Vocabulary:
+    """Phones, speakers and emotions of the training split.
+
+    Raises
+    ------
+    TableError
+        If the file is missing or malformed.
+    """
+    path = normalise / "vocabulary.json"
+    try:
+        return vocabulary_from(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TableError(f"{path} cannot be read ({type(error).__name__}: {error}); run `dvc repro normalise`") from None
+
+
+def vocabulary_from(document: dict[str, list[str]]) -> Vocabulary:
+    """A vocabulary from its JSON form, ``{"phones": [...], "speakers": [...], "emotions": [...]}``."""
+    return Vocabulary(*(tuple(str(name) for name in document[key]) for key in ("phones", "speakers", "emotions")))
+
+
+def read_statistics(normalise: Path) -> Statistics:
+    """Rows of the statistics table by speaker, with `CORPUS_ROW` over all.
+
+    Raises
+    ------
+    TableError
+        If the table is missing, breaks its contract, or has no row over all speakers.
+    """
+    rows = read_table(normalise / "statistics.parquet", STATISTICS).to_pylist()
+    statistics = {row["speaker"]: {key: float(value) for key, value in row.items() if key != "speaker"} for row in rows}
+    if CORPUS_ROW not in statistics:
+        raise TableError(f"{normalise / 'statistics.parquet'} has no row '{CORPUS_ROW}'; run `dvc repro normalise`")
+    return statistics
+
+
+def read_corpus(features: Path, normalise: Path, n_mels: int) -> Corpus:
+    """Training and validation split in memory.
+
+    Raises
+    ------
+    TableError
+        If a table breaks its contract or a split is empty.
+    """
+    vocabulary, statistics = read_vocabulary(normalise), read_statistics(normalise)
+    training, validation = (read_examples(features, split, n_mels, vocabulary, statistics) for split in ("train", "validation"))
+    for split, examples in (("train", training), ("validation", validation)):
+        if not examples:
+            raise TableError(f"{features} has no utterance in the split {split}; change ingest.split_salt or the shares, or add speech")
+    return Corpus(training, validation, vocabulary, statistics)
+
+
+def read_examples(features: Path, split: SplitName, n_mels: int, vocabulary: Vocabulary, statistics: Statistics) -> list[Example]:
+    """All utterances of a split, in order of shard and id.
+
+    Raises
+    ------
+    TableError
+        If there is no shard, or one breaks the contract.
+    """
+    paths = shard_paths(features)
+    if not paths:
+        raise TableError(f"{features} holds no feature shards; run `dvc repro extract`")
+    contract = features_contract(n_mels)
+    return [
+        example_from(row, vocabulary, statistics)
+        for path in paths
+        for row in _rows(read_table(path, contract, _COLUMNS))
+        if row["split"] == split
+    ]
+
+
+def example_from(row: dict[str, object], vocabulary: Vocabulary, statistics: Statistics) -> Example:
+    """A feature row (arrays or lists) with ids for names and z-scores for Hz and dB; an unseen speaker gets the corpus's statistics."""
+    norm = statistics.get(str(row["speaker"]), statistics[CORPUS_ROW])
+    f0_hz = np.asarray(row["f0_hz"], dtype=np.float64)
+    log_f0 = (np.log(fill_unvoiced(f0_hz, np.exp(norm["log_f0_mean"]))) - norm["log_f0_mean"]) / norm["log_f0_std"]
+    energy = (np.asarray(row["energy_db"], dtype=np.float64) - norm["energy_mean_db"]) / norm["energy_std_db"]
+    return Example(
+        utterance_id=str(row["utterance_id"]),
+        speaker=vocabulary.speaker_id(str(row["speaker"])),
+        emotion=vocabulary.emotion_id(str(row["emotion"])),
+        phones=vocabulary.phone_ids(list(row["phones"])),  # type: ignore[call-overload]
+        durations=np.asarray(row["duration_frames"], dtype=np.int64),
+        log_f0_z=log_f0.clip(-_Z_LIMIT, _Z_LIMIT).astype(np.float32),
+        voiced=np.isfinite(f0_hz).astype(np.float32),
+        energy_z=energy.clip(-_Z_LIMIT, _Z_LIMIT).astype(np.float32),
+        mel_ln=np.asarray(row["mel_ln"], dtype=np.float32),
+    )
+
+
+def fill_unvoiced(f0_hz: NDArray[np.float64], otherwise_hz: float) -> NDArray[np.float64]:
+    """F0 with unvoiced frames filled: linear in log-F0 between voiced neighbours, constant outside them.
+
+    Parameters
+    ----------
+    f0_hz
+        float64 of shape (T,), NaN where unvoiced.
+    otherwise_hz
+        Value of all frames when none is voiced.
+    """
+    voiced = np.flatnonzero(np.isfinite(f0_hz))
+    if len(voiced) == 0:
+        return np.full_like(f0_hz, otherwise_hz)
+    filled: NDArray[np.float64] = np.exp(np.interp(np.arange(len(f0_hz)), voiced, np.log(f0_hz[voiced])))
+    return filled
+
+
+def collate(examples: Sequence[Example]) -> Batch:
+    """Pad examples with zeros to the longest and stack them as CPU tensors."""
+    prosody = Prosody(*(_pad([getattr(e, name) for e in examples]) for name in ("log_f0_z", "voiced", "energy_z")))
+    phones = _pad([e.phones for e in examples])
+    speaker, emotion = (torch.tensor([getattr(e, name) for e in examples]) for name in ("speaker", "emotion"))
+    durations, mel_ln = _pad([e.durations for e in examples]), _pad([e.mel_ln for e in examples])
+    return Batch(tuple(e.utterance_id for e in examples), Conditions(phones, speaker, emotion), durations, prosody, mel_ln)
+
+
+def _pad(arrays: list[NDArray[np.generic]]) -> torch.Tensor:
+    return torch.nn.utils.rnn.pad_sequence([torch.tensor(array) for array in arrays], batch_first=True)
+
+
+def _rows(table: pa.Table) -> list[dict[str, object]]:
+    """Rows with list columns as numpy views: `to_pylist` would make a Python float of every mel value."""
+    columns = {name: _values(table.column(name).combine_chunks()) for name in table.column_names}
+    return [{name: values[index] for name, values in columns.items()} for index in range(table.num_rows)]
+
+
+def _values(column: pa.Array) -> list[object]:
+    if not pa.types.is_list(column.type):
+        return list(column.to_pylist())
+    flat = column.flatten()
+    if pa.types.is_fixed_size_list(flat.type):
+        array = flat.flatten().to_numpy().reshape(len(flat), flat.type.list_size)
+    else:
+        array = flat.to_numpy(zero_copy_only=False)
+    offsets = column.offsets.to_numpy() - column.offsets[0].as_py()
+    return [array[start:end] for start, end in pairwise(offsets)]

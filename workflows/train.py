@@ -1,0 +1,395 @@
+"""Stage train: feature shards to `models/tts.safetensors`, by Lightning; exact to the bit when stopped and started again on a CPU.
+
+All that is random at step k (batch, window, noise, dropout) is drawn from (seed, k), so a checkpoint needs weights, averages and the
+optimiser's moments alone. The stage goes on from `models/checkpoints/` when its fingerprint is the run's own.
+"""
+
+import copy
+import hashlib
+import json
+import logging
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Annotated, Any
+
+import lightning
+import rich.progress
+import torch
+import typer
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from model.text_encoder import UNKNOWN_PHONE
+from model.tts import Batch, Tts, TtsConfig, parameter_counts
+from pipeline.stage import run_main, write_json
+from schemas.errors import CheckpointError, ParamsError, TableError
+from schemas.params import FramesParams, MelParams, ModelParams, Section, TrainParams, load_params
+from schemas.tables.speakers import CORPUS_ROW
+from workflows.checkpoint import TtsMetadata, read_header, read_tensors, save_tts, write_tensors
+from workflows.dataset import Batches, Corpus, Example, collate, read_corpus
+from workflows.lineage import lineage
+
+CODE_VERSION = 1  # raise it when a change to model or training makes old checkpoints wrong to go on from
+RESIDUAL_SPREAD = 0.5  # normalised mel around mu after a short training; measured on kathleen_dev
+RESUME_NAME = "resume.safetensors"
+_LOG_EVERY_STEPS = 50
+_CURVE_EVERY_STEPS = 10
+_VALIDATION_UTTERANCES = 64
+_MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+class TrainStageParams(Section):
+    """What the stage reads of `params.yaml`."""
+
+    frames: FramesParams
+    mel: MelParams
+    model: ModelParams
+    train: TrainParams
+
+
+class Learner(lightning.LightningModule):
+    """The model in training: loss, learning rate, and the moving average of the weights that synthesis uses."""
+
+    def __init__(self, model: Tts, params: TrainParams) -> None:
+        super().__init__()
+        self.model = model
+        self.average = copy.deepcopy(model).requires_grad_(False)
+        self.params = params
+        self.steps_done = 0
+        self.latest: dict[str, Tensor] = {}
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """AdamW, Loshchilov and Hutter 2019."""
+        return torch.optim.AdamW(self.model.parameters(), lr=self.params.learning_rate, weight_decay=self.params.weight_decay)
+
+    def training_step(self, batch: Batch) -> Tensor:
+        """Sum of the losses; every random draw of step k comes from (seed, k)."""
+        seed = step_seed(self.params.seed, self.steps_done)
+        torch.manual_seed(seed)  # dropout
+        self.latest = self.model.losses(
+            batch, self.params.window_frames, self.params.condition_dropout, torch.Generator().manual_seed(seed)
+        )
+        total = torch.stack(list(self.latest.values())).sum()
+        if not torch.isfinite(total):
+            raise _not_finite(batch, self.latest, self.steps_done)
+        return total
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:  # noqa: ARG002
+        """Lightning's own mover refuses frozen dataclasses."""
+        return batch.to(device)
+
+    def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:  # noqa: ARG002
+        """Warm up linearly, then hold the rate; step; move the average, which early on forgets faster to lose the random start."""
+        for group in optimizer.param_groups:
+            group["lr"] = self.params.learning_rate * min(1.0, (self.steps_done + 1) / max(1, self.params.warmup_steps))
+        optimizer.step(closure=optimizer_closure)
+        self.steps_done += 1
+        decay = min(self.params.ema_decay, self.steps_done / (self.steps_done + 9))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1.0 - decay)
+
+
+class Recorder(lightning.Callback):
+    """After each step what is due of: curve, progress line, validation, checkpoint."""
+
+    def __init__(self, validation: list[Example], checkpoint: Path, fingerprint: str, curve: "Curve") -> None:
+        self.validation = validation
+        self.checkpoint = checkpoint
+        self.fingerprint = fingerprint
+        self.curve = curve
+        self.progress: Progress | None = None
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
+        """Start the clock at the step that training goes on from."""
+        assert isinstance(pl_module, Learner)
+        self.progress = Progress(pl_module.steps_done, pl_module.params.max_steps)
+
+    def teardown(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:  # noqa: ARG002
+        """Take the bar down, also after an error."""
+        if self.progress is not None:
+            self.progress.close()
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, *_: object) -> None:
+        """Record the step that has just ended."""
+        assert isinstance(pl_module, Learner)
+        assert self.progress is not None
+        learner, step = pl_module, pl_module.steps_done
+        losses = {name: float(value.detach()) for name, value in learner.latest.items()}
+        self.progress.show(step, losses)
+        if step % _CURVE_EVERY_STEPS == 0:
+            self.curve.add("train", step, losses)
+        if step % learner.params.validate_every_steps == 0:
+            self.curve.add("validation", step, validation_losses(learner, self.validation))
+        if step % learner.params.checkpoint_every_steps == 0 or step == learner.params.max_steps:
+            write_resume(self.checkpoint, learner, trainer.optimizers[0], self.fingerprint, self.curve)
+
+
+class Curve:
+    """The loss curve, also as DVC plots: ``plots/metrics/<split>/<loss>.tsv`` under the folder, kept by dvclive.
+
+    The points travel in the resume checkpoint and are written anew at a start, so a stop between checkpoints leaves no double lines.
+    """
+
+    def __init__(self, folder: Path, points: dict[str, list[list[float]]]) -> None:
+        from dvclive.live import Live  # imports dvc, 1 s: only when the stage runs
+
+        self.points: dict[str, list[list[float]]] = {}
+        self.live = Live(dir=str(folder), save_dvc_exp=False, dvcyaml=None, report=None)
+        for step, name, value in sorted((int(step), name, value) for name, pairs in points.items() for step, value in pairs):
+            self._write(name, step, value)
+
+    def add(self, split: str, step: int, losses: dict[str, float]) -> None:
+        """Add a point to the curve of each loss, and of their sum, `total`."""
+        for name, value in {**losses, "total": sum(losses.values())}.items():
+            self._write(f"{split}/{name}", step, value)
+
+    def latest(self, split: str) -> dict[str, float]:
+        """The last point of each loss."""
+        return {name.removeprefix(f"{split}/"): pairs[-1][1] for name, pairs in self.points.items() if name.startswith(f"{split}/")}
+
+    def close(self) -> None:
+        """End dvclive; its summary beside the plots would be taken for a plot, and `metrics` has these numbers."""
+        self.live.end()  # type: ignore[no-untyped-call]
+        Path(self.live.metrics_file).unlink(missing_ok=True)
+
+    def _write(self, name: str, step: int, value: float) -> None:
+        self.points.setdefault(name, []).append([step, value])
+        self.live.step = step
+        self.live.log_metric(name, value)
+
+
+class Progress:
+    """A bar on a terminal; in a log, a plain line every `_LOG_EVERY_STEPS` steps."""
+
+    def __init__(self, first_step: int, max_steps: int) -> None:
+        self.first_step, self.max_steps, self.started_s = first_step, max_steps, time.monotonic()
+        self.bar: rich.progress.Progress | None = None
+        if sys.stderr.isatty():
+            columns = ("train", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+            self.bar = rich.progress.Progress(*columns, console=Console(stderr=True))
+            self.bar.add_task("", total=max_steps, completed=first_step)
+            self.bar.start()
+
+    def show(self, step: int, losses: dict[str, float]) -> None:
+        """Tell of a step that has ended."""
+        numbers = ", ".join(f"{name} {value:.3f}" for name, value in losses.items())
+        if self.bar is not None:
+            self.bar.update(self.bar.task_ids[0], completed=step, description=numbers)
+        elif step % _LOG_EVERY_STEPS == 0 or step == self.max_steps:
+            rate = (step - self.first_step) / max(self.minutes * 60, 1e-9)
+            left_min = (self.max_steps - step) / rate / 60
+            print(
+                f"train: step {step}/{self.max_steps}, {numbers}, {rate:.2f} steps/s, {left_min:.1f} min left", file=sys.stderr, flush=True
+            )
+
+    @property
+    def minutes(self) -> float:
+        """Wall time since the start."""
+        return (time.monotonic() - self.started_s) / 60
+
+    def close(self) -> None:
+        """Take the bar down."""
+        if self.bar is not None:
+            self.bar.stop()
+
+
+def run(params: TrainStageParams, features: Path, normalise: Path, models: Path, metrics: Path, plots: Path) -> None:
+    """Train, or go on training, and write the model.
+
+    Parameters
+    ----------
+    features, normalise
+        Folders of the stages extract and normalise.
+    models
+        Gets ``tts.safetensors`` (averaged weights) and ``checkpoints/`` (to go on from).
+    metrics
+        JSON file: final losses, steps, minutes of this run, parameter counts.
+    plots
+        Folder of loss curves as TSV.
+
+    Raises
+    ------
+    TableError
+        If the tables break their contracts, a split is empty, or a row holds numbers that are not finite.
+    ParamsError
+        If sizes do not fit each other, or the loss grows past all numbers.
+    """
+    corpus = read_corpus(features, normalise, params.mel.n_mels)
+    origin = lineage(features, normalise, params.model_dump())
+    torch.manual_seed(params.train.seed)
+    learner = Learner(Tts(tts_config(params, corpus)), params.train)
+    sizes = parameter_counts(learner.model)
+    print(f"train: {len(corpus.training)} utterances, {len(corpus.validation)} for validation; parameters {sizes}", file=sys.stderr)
+    checkpoint, fingerprint = models / "checkpoints" / RESUME_NAME, fingerprint_of(params, origin)
+    resume = find_resume(checkpoint, fingerprint, params.train.max_steps)
+    curve = Curve(plots, resume["curve"] if resume else {})
+    minutes = _fit(learner, corpus, checkpoint if resume else None, Recorder(corpus.validation, checkpoint, fingerprint, curve))
+    metadata = TtsMetadata(corpus.vocabulary, corpus.statistics, params.frames.model_dump(), params.mel.model_dump(), origin)
+    save_tts(models / "tts.safetensors", learner.model.config, learner.average.state_dict(), metadata)
+    curve.close()
+    final = {"train": curve.latest("train"), "validation": validation_losses(learner, corpus.validation)}
+    write_json(metrics, {**final, "steps": learner.steps_done, "minutes_this_run": round(minutes, 2), "parameters": sizes})
+
+
+def main(
+    features: Annotated[Path, typer.Option(help="Folder of the stage extract.")],
+    normalise: Annotated[Path, typer.Option(help="Folder of the stage normalise.")],
+    models: Annotated[Path, typer.Option(help="Folder for the model and its checkpoints.")],
+    metrics: Annotated[Path, typer.Option(help="JSON file for the final losses.")],
+    plots: Annotated[Path, typer.Option(help="Folder for the loss curves.")],
+    params: Annotated[Path, typer.Option(help="The parameters.")] = Path("params.yaml"),
+) -> None:
+    """Train the model, or go on from the last checkpoint."""
+    run(load_params(params, TrainStageParams), features, normalise, models, metrics, plots)
+
+
+def tts_config(params: TrainStageParams, corpus: Corpus) -> TtsConfig:
+    """The model's configuration: `model` of `params.yaml`, and the sizes and statistics of the corpus."""
+    names, norm = corpus.vocabulary, corpus.statistics[CORPUS_ROW]
+    return TtsConfig(
+        **params.model.model_dump(),
+        n_phones=len(names.phones) + UNKNOWN_PHONE + 1,
+        n_speakers=len(names.speakers) + 1,
+        n_emotions=len(names.emotions) + 1,
+        n_mels=params.mel.n_mels,
+        mel_mean_ln=norm["mel_mean_ln"],
+        mel_std_ln=norm["mel_std_ln"],
+        residual_spread=RESIDUAL_SPREAD,
+    )
+
+
+def step_seed(seed: int, step: int) -> int:
+    """Seed of all draws of a step, 64 bits of a hash, so that neighbouring seeds share no steps."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {step}".encode()).digest()[:8], "big") >> 1
+
+
+def fingerprint_of(params: TrainStageParams, origin: dict[str, Any]) -> str:
+    """What must be equal for one run to go on from another's checkpoint: data, parameters but `max_steps`, and this code's version."""
+    settings = params.model_dump()
+    del settings["train"]["max_steps"]
+    document = {"code": CODE_VERSION, "params": settings, "dataset": origin["dataset"], "normalisation": origin["normalisation"]}
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+def find_resume(checkpoint: Path, fingerprint: str, max_steps: int) -> dict[str, Any] | None:
+    """Header of the checkpoint to go on from; None, and a line that says why, where training starts anew."""
+    if not checkpoint.exists():
+        return None
+    try:
+        header, _ = read_header(checkpoint)
+        fits = header.get("fingerprint") == fingerprint
+        reason = f"it is at step {header.get('step')}, past max_steps" if fits else "it is of other data, parameters or code"
+        if fits and header["step"] <= max_steps:
+            print(f"train: goes on from step {header['step']} of {checkpoint}", file=sys.stderr)
+            return header
+    except (CheckpointError, KeyError) as error:
+        reason = str(error)
+    print(f"train: starts anew, {checkpoint} is not used: {reason}", file=sys.stderr)
+    return None
+
+
+@torch.no_grad()
+def validation_losses(learner: Learner, examples: list[Example]) -> dict[str, float]:
+    """Losses of the averaged weights over (at most 64 evenly chosen) utterances, always with the same windows, times and noise."""
+    chosen = examples[:: max(1, len(examples) // _VALIDATION_UTTERANCES)][:_VALIDATION_UTTERANCES]
+    size, params = learner.params.batch_size, learner.params
+    learner.average.eval()
+    rows: dict[str, float] = {}
+    for start in range(0, len(chosen), size):
+        batch = collate(chosen[start : start + size]).to(learner.device)
+        generator = torch.Generator().manual_seed(start)
+        with torch.autocast(learner.device.type, torch.bfloat16, enabled=params.precision == "bf16"):
+            losses = learner.average.losses(batch, params.window_frames, 0.0, generator)
+        for name, value in losses.items():
+            rows[name] = rows.get(name, 0.0) + float(value) * len(batch.utterance_ids) / len(chosen)
+    return rows
+
+
+def write_resume(path: Path, learner: Learner, optimizer: torch.optim.Optimizer, fingerprint: str, curve: Curve) -> None:
+    """Write weights, average and AdamW's moments, each by the parameter's name, over the last checkpoint."""
+    tensors = {f"{part}.{name}": value for part in ("model", "average") for name, value in getattr(learner, part).state_dict().items()}
+    for name, parameter in learner.model.named_parameters():
+        tensors |= {f"{moment}.{name}": optimizer.state[parameter][moment] for moment in _MOMENTS}
+    write_tensors(path, tensors, {"fingerprint": fingerprint, "step": learner.steps_done, "curve": curve.points})
+
+
+def read_resume(path: Path, learner: Learner, optimizer: torch.optim.Optimizer) -> None:
+    """Put a checkpoint of `write_resume` back, bit for bit."""
+    learner.model.load_state_dict(read_tensors(path, "model."))
+    learner.average.load_state_dict(read_tensors(path, "average."))
+    moments = {moment: read_tensors(path, f"{moment}.") for moment in _MOMENTS}
+    for name, parameter in learner.model.named_parameters():
+        state = {moment: moments[moment][name].to(parameter.device) for moment in _MOMENTS}
+        optimizer.state[parameter] = {"step": torch.tensor(float(learner.steps_done)), **state}
+
+
+class _Resume(lightning.Callback):
+    """Lays a checkpoint under the optimiser, which Lightning makes only inside `fit`."""
+
+    def __init__(self, checkpoint: Path) -> None:
+        self.checkpoint = checkpoint
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        assert isinstance(pl_module, Learner)
+        read_resume(self.checkpoint, pl_module, trainer.optimizers[0])
+
+
+@dataclass(frozen=True)
+class _FromStep:
+    """Batches from a step on, without end."""
+
+    batches: Batches
+    first_step: int
+
+    def __iter__(self) -> Iterator[Batch]:
+        return (self.batches.at(step) for step in count(self.first_step))
+
+
+def _fit(learner: Learner, corpus: Corpus, resume: Path | None, recorder: Recorder) -> float:
+    """Train to `max_steps`; minutes that it took."""
+    params = learner.params
+    learner.steps_done = first_step = int(read_header(resume)[0]["step"]) if resume else 0
+    if resume and first_step == params.max_steps:
+        learner.average.load_state_dict(read_tensors(resume, "average."))
+        return 0.0
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it advertises
+    trainer = lightning.Trainer(
+        devices=1,
+        max_steps=params.max_steps - first_step,
+        precision="bf16-mixed" if params.precision == "bf16" else "32-true",
+        gradient_clip_val=params.gradient_clip,
+        callbacks=[*([_Resume(resume)] if resume else []), recorder],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    batches = Batches(corpus.training, params.batch_size, params.seed)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)  # lightning 2.6 on torch 2.13
+        trainer.fit(learner, _FromStep(batches, first_step))
+    return recorder.progress.minutes if recorder.progress else 0.0
+
+
+def _not_finite(batch: Batch, losses: dict[str, Tensor], step: int) -> TableError | ParamsError:
+    shown = {name: float(value.detach()) for name, value in losses.items()}
+    features = (batch.mel_ln.sum(-1), batch.prosody.log_f0_z, batch.prosody.voiced, batch.prosody.energy_z)
+    sound = torch.stack([torch.isfinite(feature).all(-1) for feature in features]).all(0)
+    bad = [name for name, fine in zip(batch.utterance_ids, sound.tolist(), strict=True) if not fine]
+    if bad:
+        return TableError(
+            f"step {step}: features of {', '.join(bad)} are not finite (losses {shown}); rerun extract for them, or remove them"
+        )
+    names = ", ".join(batch.utterance_ids)
+    return ParamsError(f"step {step}: the loss is not finite ({shown}) on {names}; lower train.learning_rate or train.gradient_clip")
+
+
+if __name__ == "__main__":
+    run_main("workflows.train")
