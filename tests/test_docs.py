@@ -1,0 +1,51 @@
+"""The documents tell the truth: links lead somewhere, and every code, stage, table and parameter is written down."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from schemas.reasons import DESCRIPTIONS, Reason
+from tests.conftest import PROJECT
+
+DOCUMENTS = [PROJECT / "README.md", PROJECT / "CHANGELOG.md", *sorted((PROJECT / "docs").rglob("*.md"))]
+DOCS_TEXT = "\n".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_between_documents_lead_to_files(path: Path):
+    targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (path.parent / target).exists()] == []
+
+
+def test_every_reason_has_its_row_in_the_table_word_for_word():
+    table = (PROJECT / "docs/reasons.md").read_text(encoding="utf-8")
+    assert set(DESCRIPTIONS) == set(Reason)
+    assert [reason for reason, text in DESCRIPTIONS.items() if f"| `{reason.value}` | {text} |" not in table] == []
+
+
+def test_every_stage_and_its_folder_are_in_the_architecture():
+    text = (PROJECT / "docs/architecture.md").read_text(encoding="utf-8")
+    stages = yaml.safe_load((PROJECT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    assert [name for name in stages if f"| {name} |" not in text] == []
+
+
+def test_every_module_is_in_the_architecture():
+    text = (PROJECT / "docs/architecture.md").read_text(encoding="utf-8")
+    names = [path.stem for package in ("pipeline", "workflows") for path in (PROJECT / package).glob("*.py") if path.stem != "__init__"]
+    assert len(names) > 15
+    assert [name for name in names if not re.search(rf"`(\w+\.)*{name}`", text)] == []
+
+
+def test_commands_named_in_the_readme_exist_in_the_makefile():
+    makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
+    named = set(re.findall(r"make ([a-z][a-z-]*)", (PROJECT / "README.md").read_text(encoding="utf-8")))
+    assert {"demo", "test"} <= named
+    assert [name for name in named if f"\n{name}:" not in makefile] == []
+
+
+def test_modules_run_in_documents_exist():
+    modules = set(re.findall(r"python -m ((?:pipeline|workflows|benchmarks)[\w.]*)", DOCS_TEXT))
+    assert modules
+    assert [name for name in modules if not (PROJECT / f"{name.replace('.', '/')}.py").is_file()] == []

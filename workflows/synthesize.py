@@ -1,0 +1,213 @@
+"""Stage synthesize: a split spoken again from its own features, in batches; the real mels through the vocoder beside it."""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import soundfile
+import torch
+import typer
+from numpy.typing import NDArray
+
+from model.samplers import start_noise
+from model.tts import Batch, Prediction, Tts
+from pipeline import shards
+from pipeline.stage import finish, run_main
+from schemas.errors import RowError, TableError
+from schemas.params import FramesParams, MelParams, Section, SynthesizeParams, load_params
+from schemas.reasons import Reason
+from schemas.tables.features import features_contract
+from schemas.tables.rejects import reject_row
+from schemas.tables.synthesis import synthesis_contract
+from workflows.checkpoint import TtsMetadata, load_tts
+from workflows.dataset import collate, example_from
+from workflows.vocoders import Vocoder, load_vocoder
+
+BATCH_UTTERANCES = 8
+MAX_REJECT_SHARE = 0.2
+
+
+class SynthesizeStageParams(Section):
+    """What synthesize reads of `params.yaml`."""
+
+    frames: FramesParams
+    mel: MelParams
+    synthesize: SynthesizeParams
+
+
+class Clock:
+    """Wall seconds spent in each kind of work."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {"sampling": 0.0, "vocoder": 0.0}
+
+    @contextmanager
+    def of(self, work: str) -> Iterator[None]:
+        """Add the time of a block to `work`."""
+        started = time.perf_counter()
+        yield
+        self.seconds[work] += time.perf_counter() - started
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """All that turns feature rows into speech: the model, its metadata, the vocoder, the parameters, and a clock over the work."""
+
+    model: Tts
+    metadata: TtsMetadata
+    vocode: Vocoder
+    params: SynthesizeStageParams
+    clock: Clock
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """What the model made of a batch: mels (B, T, n_mels) in ln, durations (B, L) as used and as predicted."""
+
+    mel_ln: NDArray[np.float32]
+    durations: NDArray[np.int64]
+    predicted_durations: NDArray[np.int64]
+
+
+def main(
+    features: Annotated[Path, typer.Option(help="Folder of feature shards.")],
+    model: Annotated[Path, typer.Option(help="Checkpoint, tts.safetensors.")],
+    out: Annotated[Path, typer.Option(help="Folder to write to.")],
+    metrics: Annotated[Path, typer.Option(help="JSON file for the counts and scores.")],
+    params: Annotated[Path, typer.Option(help="The parameters.")] = Path("params.yaml"),
+) -> None:
+    """Synthesise a split."""
+    run(load_params(params, SynthesizeStageParams), features, model, out, metrics)
+
+
+def run(params: SynthesizeStageParams, features: Path, model: Path, out: Path, metrics: Path) -> None:
+    """Write ``synthesis.parquet``, ``rejects.parquet`` and the recordings under ``wavs/``.
+
+    Parameters
+    ----------
+    features
+        Folder of feature shards, one sub-folder a corpus.
+    model
+        ``tts.safetensors``.
+    out, metrics
+        Folder of the stage, file of its counts.
+
+    Raises
+    ------
+    TableError
+        If the split is empty.
+    CheckpointError
+        If the model or vocoder does not fit.
+    """
+    tts, metadata = load_tts(model)
+    grid = params.frames.grid()
+    speaker = Speaker(tts, metadata, load_vocoder(params.synthesize, grid, params.mel), params, Clock())
+    rows = _rows_of_split(features, params)
+    done, rejects = [], []
+    for number, batch in enumerate(_by_length(rows)):
+        for row, result in zip(batch, _speak_rows(batch, speaker, out), strict=True):
+            if isinstance(result, Exception):
+                rejects.append(reject_row(str(row["utterance_id"]), "synthesize", result))
+            else:
+                done.append(result)
+        print(f"synthesize: {min((number + 1) * BATCH_UTTERANCES, len(rows))}/{len(rows)} utterances", flush=True)
+    contract = synthesis_contract(params.mel.n_mels)
+    shards.write_table(out / "synthesis.parquet", contract.table(done), contract)
+    shards.write_rejects(out / "rejects.parquet", rejects)
+    finish("synthesize", len(rows), len(done), rejects, MAX_REJECT_SHARE, metrics, extra=_speed(done, speaker.clock))
+
+
+def utterance_seed(seed: int, utterance_id: str) -> int:
+    """Seed of one utterance's noise: it depends on nothing but the two, so neither batches nor other utterances matter."""
+    return int.from_bytes(hashlib.sha256(f"{seed}|{utterance_id}".encode()).digest()[:7], "big")
+
+
+def _rows_of_split(features: Path, params: SynthesizeStageParams) -> list[dict[str, Any]]:
+    contract = features_contract(params.mel.n_mels)
+    tables = [shards.read_table(path, contract) for path in shards.shard_paths(features)]
+    rows = [row for table in tables for row in table.to_pylist() if row["split"] == params.synthesize.split]
+    if not rows:
+        raise TableError(
+            f"no utterance in split '{params.synthesize.split}'; raise ingest.{params.synthesize.split}_share or choose another split"
+        )
+    return rows
+
+
+def _by_length(rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    ordered = sorted(rows, key=lambda row: (row["n_frames"], row["utterance_id"]))
+    for start in range(0, len(ordered), BATCH_UTTERANCES):
+        yield ordered[start : start + BATCH_UTTERANCES]
+
+
+def _speak_rows(rows: list[dict[str, Any]], speaker: Speaker, out: Path) -> Iterator[dict[str, object] | Exception]:
+    """A table row for each utterance, or the exception that it met."""
+    examples = [example_from(row, speaker.metadata.vocabulary, speaker.metadata.statistics) for row in rows]
+    seeds = [utterance_seed(speaker.params.synthesize.seed, row["utterance_id"]) for row in rows]
+    with speaker.clock.of("sampling"):
+        spoken = speak(speaker.model, collate(examples), seeds, speaker.params.synthesize)
+    for index, row in enumerate(rows):
+        try:
+            yield _rendered(row, index, spoken, seeds[index], speaker, out)
+        except (RowError, RuntimeError, ValueError) as error:
+            yield error
+
+
+def speak(model: Tts, batch: Batch, seeds: list[int], params: SynthesizeParams) -> Spoken:
+    """Mels of a batch, with its own prosody or the predicted one; the noise of each row comes from its seed alone."""
+    predicted = model.predict(batch.conditions)
+    used = Prediction(batch.durations, batch.prosody) if params.prosody == "reference" else predicted
+    noise = start_noise(seeds, used.durations.sum(-1).tolist(), batch.mel_ln.shape[-1])
+    mel_ln = model.synthesise(batch.conditions, used.durations, used.prosody, noise, params.n_steps, params.temperature)
+    return Spoken(mel_ln.numpy(), used.durations.numpy(), predicted.durations.numpy())
+
+
+def _rendered(row: dict[str, Any], index: int, spoken: Spoken, seed: int, speaker: Speaker, out: Path) -> dict[str, object]:
+    """Vocode one utterance of a batch, write both recordings, and give its row."""
+    n_phones, params = len(row["phones"]), speaker.params
+    durations = spoken.durations[index, :n_phones].astype(np.int32)
+    mel_ln = np.ascontiguousarray(spoken.mel_ln[index, : durations.sum()], dtype=np.float32)
+    if not len(mel_ln) or not np.isfinite(mel_ln).all():
+        raise RowError(Reason.SYNTHESIS_FAILED, f"the model's mel of {len(mel_ln)} frames is empty or not finite")
+    with speaker.clock.of("vocoder"):
+        samples = speaker.vocode(mel_ln)
+    rate = params.frames.sample_rate_hz
+    return {
+        **{name: row[name] for name in ("utterance_id", "speaker", "emotion", "text", "phones")},
+        "duration_frames": durations.tolist(),
+        "predicted_duration_frames": spoken.predicted_durations[index, :n_phones].tolist(),
+        "n_frames": len(mel_ln),
+        "mel_ln": list(mel_ln),
+        "model_wav": _write_wav(out, "model", row["utterance_id"], samples, rate),
+        "copy_wav": _write_wav(out, "copy", row["utterance_id"], speaker.vocode(np.asarray(row["mel_ln"], np.float32)), rate),
+        "seed": seed,
+        "seconds": len(samples) / rate,
+        "lineage": json.dumps({**speaker.metadata.lineage, "synthesize": params.synthesize.model_dump()}, sort_keys=True),
+    }
+
+
+def _write_wav(out: Path, kind: str, utterance_id: str, samples: NDArray[np.float32], sample_rate_hz: int) -> str:
+    """Write 16-bit PCM and return the path relative to `out`. Ids are corpus/speaker/stem, checked by their contract."""
+    relative = Path("wavs") / kind / f"{utterance_id}.wav"
+    path = out / relative
+    if not path.resolve().is_relative_to((out / "wavs" / kind).resolve()):
+        raise RowError(Reason.PATH_OUTSIDE_ROOT, f"the id {utterance_id!r} leaves the output folder")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, np.clip(samples, -1.0, 1.0), sample_rate_hz, subtype="PCM_16")
+    return relative.as_posix()
+
+
+def _speed(done: list[dict[str, Any]], clock: Clock) -> dict[str, object]:
+    """Real-time factors on this machine: wall seconds a second of speech."""
+    seconds = sum(row["seconds"] for row in done) or float("nan")
+    factors: dict[str, object] = {f"{work}_real_time_factor": round(spent / seconds, 3) for work, spent in clock.seconds.items()}
+    return {**factors, "threads": torch.get_num_threads()}
+
+
+if __name__ == "__main__":
+    run_main("workflows.synthesize")
