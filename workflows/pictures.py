@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
 from numpy.typing import NDArray
 
-INK, GRID, ACCENT, SECOND = "#23262e", "#d9dce3", "#c2410c", "#2563eb"
+INK, GRID = "#23262e", "#d9dce3"
 MEL_RANGE_LN = (-11.5, 1.5)
 PALETTE = ("#2563eb", "#c2410c", "#15803d", "#9333ea", "#b45309", "#0e7490", "#be185d", "#4d7c0f", "#64748b", "#dc2626")
 
@@ -49,29 +50,43 @@ def draw_distributions(frame: pd.DataFrame, columns: dict[str, str]) -> bytes:
         Column -> axis label with unit.
     """
     emotions, speakers = sorted(frame["emotion"].unique()), sorted(frame["speaker"].unique())
-    figure = Figure(figsize=(max(6.0, 1.1 * len(emotions) + 2) * 1.0, 2.6 * len(columns)), layout="constrained")
-    rows = np.atleast_1d(np.asarray(figure.subplots(len(columns), 1, sharex=True)))
-    for axes, (column, label) in zip(rows, columns.items(), strict=True):
+    figure = Figure(figsize=(4.4 * len(columns), 3.6), layout="constrained")
+    panels = np.atleast_1d(np.asarray(figure.subplots(1, len(columns))))
+    for axes, (column, label) in zip(panels, columns.items(), strict=True):
         for number, speaker in enumerate(speakers):
             _draw_boxes(axes, frame[frame["speaker"] == speaker], column, emotions, number, len(speakers))
-        axes.set_ylabel(label, color=INK)
+        axes.set_title(label, color=INK, fontsize=10, loc="left")
         axes.grid(axis="y", color=GRID)
-    rows[-1].set_xticks(range(len(emotions)), emotions)
-    handles = [rows[0].plot([], [], color=PALETTE[n % len(PALETTE)], lw=6, label=s)[0] for n, s in enumerate(speakers[:12])]
+        axes.set_xticks(range(len(emotions)), emotions, rotation=30, ha="right")
+    handles = [panels[0].plot([], [], color=PALETTE[n % len(PALETTE)], lw=6, label=s)[0] for n, s in enumerate(speakers[:12])]
     figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 6), frameon=False, fontsize=8)
     return _png(figure)
 
 
-def draw_curves(curves: dict[str, pd.DataFrame], title: str) -> bytes:
-    """Lines of loss against step; each frame has columns `step` and `value`."""
-    figure = Figure(figsize=(6, 3), layout="constrained")
-    axes = figure.subplots()
-    for number, (name, curve) in enumerate(curves.items()):
-        axes.plot(curve["step"], curve["value"], label=name, color=PALETTE[number % len(PALETTE)], lw=1.2)
-    axes.set_title(title, color=INK, fontsize=10, loc="left")
-    axes.set_xlabel("optimiser step", color=INK)
-    axes.grid(color=GRID)
-    axes.legend(frameon=False, fontsize=8)
+def draw_curves(curves: dict[str, dict[str, pd.DataFrame]]) -> bytes:
+    """Small multiples of loss against step.
+
+    Parameters
+    ----------
+    curves
+        Loss -> split -> frame with columns `step` and `value`.
+    """
+    n_columns = min(4, len(curves))
+    n_rows = -(-len(curves) // n_columns)
+    figure = Figure(figsize=(3.3 * n_columns, 2.4 * n_rows), layout="constrained")
+    panels = np.asarray(figure.subplots(n_rows, n_columns, squeeze=False)).ravel()
+    for axes, (loss, splits) in zip(panels, curves.items(), strict=False):
+        for number, (split, curve) in enumerate(sorted(splits.items())):
+            axes.plot(curve["step"], curve["value"], label=split, color=PALETTE[number % len(PALETTE)], lw=1.3)
+        axes.set_title(loss, color=INK, fontsize=10, loc="left")
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.grid(color=GRID, which="both", lw=0.5)
+    for axes in panels[len(curves) :]:
+        axes.set_visible(False)
+    panels[0].legend(frameon=False, fontsize=8)
+    figure.supxlabel("optimiser step", color=INK, fontsize=9)
     return _png(figure)
 
 

@@ -90,13 +90,14 @@ def versions(lineage: dict[str, Any]) -> dict[str, str]:
     """What the page was made from, as lines to read: dataset hashes, commit, libraries."""
     git = lineage.get("git", {})
     commit = f"{git.get('commit') or 'none'}{' with local changes' if git.get('dirty') else ''}"
-    datasets = {f"dataset {name}": value for name, value in lineage.get("dataset", {}).items()}
+    datasets = {f"dataset {name}".rstrip(". "): value for name, value in lineage.get("dataset", {}).items()}
     libraries = ", ".join(f"{name} {number}" for name, number in lineage.get("libraries", {}).items())
     return {**datasets, "git commit": commit, "libraries": libraries}
 
 
 def _template() -> Any:
     environment = Environment(loader=PackageLoader("workflows", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.filters["short"] = lambda value: f"{value:.3g}"
     environment.filters["number"] = lambda value, digits=2: "–" if value is None or not np.isfinite(value) else f"{value:,.{digits}f}"
     return environment.get_template("report.html")
 
@@ -167,16 +168,15 @@ def _rejects(data: Path, params: ReportStageParams) -> dict[str, Any]:
     return {"total": len(rows), "reasons": reasons, "rows": rows[:MAX_REJECTS_SHOWN], "hidden": max(0, len(rows) - MAX_REJECTS_SHOWN)}
 
 
-def _curves(folder: Path) -> list[str]:
-    """Training curves, one picture a loss, training and validation together."""
-    files = sorted(folder.glob("**/*.tsv"))
+def _curves(folder: Path) -> str | None:
+    """Training curves as one picture, training and validation together; None after a training too short for a line."""
     by_loss: dict[str, dict[str, pd.DataFrame]] = {}
-    for file in files:
+    for file in sorted(folder.glob("**/*.tsv")):
         table = pd.read_csv(file, sep="\t")
         curve = table.rename(columns={table.columns[-1]: "value"})
         by_loss.setdefault(file.stem, {})[file.parent.name] = curve
     shown = {name: curves for name, curves in by_loss.items() if len(next(iter(curves.values()))) > 1}
-    return [_data_uri("image/png", pictures.draw_curves(curves, name)) for name, curves in shown.items()]
+    return _data_uri("image/png", pictures.draw_curves(shown)) if shown else None
 
 
 def _examples(

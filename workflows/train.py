@@ -9,7 +9,6 @@ import hashlib
 import json
 import logging
 import sys
-import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,12 +17,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import lightning
-import rich.progress
 import torch
 import typer
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 from model.text_encoder import UNKNOWN_PHONE
@@ -35,11 +31,11 @@ from schemas.tables.speakers import CORPUS_ROW
 from workflows.checkpoint import TtsMetadata, read_header, read_tensors, save_tts, write_tensors
 from workflows.dataset import Batches, Corpus, Example, collate, read_corpus
 from workflows.lineage import lineage
+from workflows.training_log import Curve, Progress
 
 CODE_VERSION = 1  # raise it when a change to model or training makes old checkpoints wrong to go on from
-RESIDUAL_SPREAD = 0.5  # normalised mel around mu after a short training; measured on kathleen_dev
 RESUME_NAME = "resume.safetensors"
-_LOG_EVERY_STEPS = 50
+CLOCK_NAME = "clock.json"
 _CURVE_EVERY_STEPS = 10
 _VALIDATION_UTTERANCES = 64
 _MOMENTS = ("exp_avg", "exp_avg_sq")
@@ -99,11 +95,12 @@ class Learner(lightning.LightningModule):
 class Recorder(lightning.Callback):
     """After each step what is due of: curve, progress line, validation, checkpoint."""
 
-    def __init__(self, validation: list[Example], checkpoint: Path, fingerprint: str, curve: "Curve") -> None:
+    def __init__(self, validation: list[Example], checkpoint: Path, fingerprint: str, curve: Curve, minutes_before: float) -> None:
         self.validation = validation
         self.checkpoint = checkpoint
         self.fingerprint = fingerprint
         self.curve = curve
+        self.minutes_before = minutes_before
         self.progress: Progress | None = None
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:  # noqa: ARG002
@@ -129,75 +126,12 @@ class Recorder(lightning.Callback):
             self.curve.add("validation", step, validation_losses(learner, self.validation))
         if step % learner.params.checkpoint_every_steps == 0 or step == learner.params.max_steps:
             write_resume(self.checkpoint, learner, trainer.optimizers[0], self.fingerprint, self.curve)
-
-
-class Curve:
-    """The loss curve, also as DVC plots: ``plots/metrics/<split>/<loss>.tsv`` under the folder, kept by dvclive.
-
-    The points travel in the resume checkpoint and are written anew at a start, so a stop between checkpoints leaves no double lines.
-    """
-
-    def __init__(self, folder: Path, points: dict[str, list[list[float]]]) -> None:
-        from dvclive.live import Live  # imports dvc, 1 s: only when the stage runs
-
-        self.points: dict[str, list[list[float]]] = {}
-        self.live = Live(dir=str(folder), save_dvc_exp=False, dvcyaml=None, report=None)
-        for step, name, value in sorted((int(step), name, value) for name, pairs in points.items() for step, value in pairs):
-            self._write(name, step, value)
-
-    def add(self, split: str, step: int, losses: dict[str, float]) -> None:
-        """Add a point to the curve of each loss, and of their sum, `total`."""
-        for name, value in {**losses, "total": sum(losses.values())}.items():
-            self._write(f"{split}/{name}", step, value)
-
-    def latest(self, split: str) -> dict[str, float]:
-        """The last point of each loss."""
-        return {name.removeprefix(f"{split}/"): pairs[-1][1] for name, pairs in self.points.items() if name.startswith(f"{split}/")}
-
-    def close(self) -> None:
-        """End dvclive; its summary beside the plots would be taken for a plot, and `metrics` has these numbers."""
-        self.live.end()  # type: ignore[no-untyped-call]
-        Path(self.live.metrics_file).unlink(missing_ok=True)
-
-    def _write(self, name: str, step: int, value: float) -> None:
-        self.points.setdefault(name, []).append([step, value])
-        self.live.step = step
-        self.live.log_metric(name, value)
-
-
-class Progress:
-    """A bar on a terminal; in a log, a plain line every `_LOG_EVERY_STEPS` steps."""
-
-    def __init__(self, first_step: int, max_steps: int) -> None:
-        self.first_step, self.max_steps, self.started_s = first_step, max_steps, time.monotonic()
-        self.bar: rich.progress.Progress | None = None
-        if sys.stderr.isatty():
-            columns = ("train", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-            self.bar = rich.progress.Progress(*columns, console=Console(stderr=True))
-            self.bar.add_task("", total=max_steps, completed=first_step)
-            self.bar.start()
-
-    def show(self, step: int, losses: dict[str, float]) -> None:
-        """Tell of a step that has ended."""
-        numbers = ", ".join(f"{name} {value:.3f}" for name, value in losses.items())
-        if self.bar is not None:
-            self.bar.update(self.bar.task_ids[0], completed=step, description=numbers)
-        elif step % _LOG_EVERY_STEPS == 0 or step == self.max_steps:
-            rate = (step - self.first_step) / max(self.minutes * 60, 1e-9)
-            left_min = (self.max_steps - step) / rate / 60
-            print(
-                f"train: step {step}/{self.max_steps}, {numbers}, {rate:.2f} steps/s, {left_min:.1f} min left", file=sys.stderr, flush=True
-            )
+            write_json(self.checkpoint.with_name(CLOCK_NAME), {"minutes": self.minutes})
 
     @property
     def minutes(self) -> float:
-        """Wall time since the start."""
-        return (time.monotonic() - self.started_s) / 60
-
-    def close(self) -> None:
-        """Take the bar down."""
-        if self.bar is not None:
-            self.bar.stop()
+        """Wall time of training, that of the runs that this one goes on from included."""
+        return self.minutes_before + (self.progress.minutes if self.progress else 0.0)
 
 
 def run(params: TrainStageParams, features: Path, normalise: Path, models: Path, metrics: Path, plots: Path) -> None:
@@ -230,12 +164,14 @@ def run(params: TrainStageParams, features: Path, normalise: Path, models: Path,
     checkpoint, fingerprint = models / "checkpoints" / RESUME_NAME, fingerprint_of(params, origin)
     resume = find_resume(checkpoint, fingerprint, params.train.max_steps)
     curve = Curve(plots, resume["curve"] if resume else {})
-    minutes = _fit(learner, corpus, checkpoint if resume else None, Recorder(corpus.validation, checkpoint, fingerprint, curve))
+    recorder = Recorder(corpus.validation, checkpoint, fingerprint, curve, _minutes_spent(checkpoint) if resume else 0.0)
+    _fit(learner, corpus, checkpoint if resume else None, recorder)
     metadata = TtsMetadata(corpus.vocabulary, corpus.statistics, params.frames.model_dump(), params.mel.model_dump(), origin)
     save_tts(models / "tts.safetensors", learner.model.config, learner.average.state_dict(), metadata)
     curve.close()
     final = {"train": curve.latest("train"), "validation": validation_losses(learner, corpus.validation)}
-    write_json(metrics, {**final, "steps": learner.steps_done, "minutes_this_run": round(minutes, 2), "parameters": sizes})
+    trained = {"steps": learner.steps_done, "minutes": round(recorder.minutes, 2), "device": _device_name(learner), "parameters": sizes}
+    write_json(metrics, {**final, **trained})
 
 
 def main(
@@ -261,7 +197,6 @@ def tts_config(params: TrainStageParams, corpus: Corpus) -> TtsConfig:
         n_mels=params.mel.n_mels,
         mel_mean_ln=norm["mel_mean_ln"],
         mel_std_ln=norm["mel_std_ln"],
-        residual_spread=RESIDUAL_SPREAD,
     )
 
 
@@ -352,13 +287,13 @@ class _FromStep:
         return (self.batches.at(step) for step in count(self.first_step))
 
 
-def _fit(learner: Learner, corpus: Corpus, resume: Path | None, recorder: Recorder) -> float:
-    """Train to `max_steps`; minutes that it took."""
+def _fit(learner: Learner, corpus: Corpus, resume: Path | None, recorder: Recorder) -> None:
+    """Train to `max_steps`."""
     params = learner.params
     learner.steps_done = first_step = int(read_header(resume)[0]["step"]) if resume else 0
     if resume and first_step == params.max_steps:
         learner.average.load_state_dict(read_tensors(resume, "average."))
-        return 0.0
+        return
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it advertises
     trainer = lightning.Trainer(
         devices=1,
@@ -375,7 +310,20 @@ def _fit(learner: Learner, corpus: Corpus, resume: Path | None, recorder: Record
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)  # lightning 2.6 on torch 2.13
         trainer.fit(learner, _FromStep(batches, first_step))
-    return recorder.progress.minutes if recorder.progress else 0.0
+
+
+def _minutes_spent(checkpoint: Path) -> float:
+    """Wall time behind a checkpoint; it stands beside it, not in it, so that equal runs give equal checkpoints."""
+    try:
+        return float(json.loads(checkpoint.with_name(CLOCK_NAME).read_text(encoding="utf-8"))["minutes"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0.0
+
+
+def _device_name(learner: Learner) -> str:
+    if learner.device.type == "cuda":
+        return torch.cuda.get_device_name(learner.device)
+    return f"{learner.device.type.upper()} with {torch.get_num_threads()} threads"
 
 
 def _not_finite(batch: Batch, losses: dict[str, Tensor], step: int) -> TableError | ParamsError:

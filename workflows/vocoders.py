@@ -78,7 +78,8 @@ def griffin_lim(grid: FrameGrid, mel: MelParams) -> Vocoder:
             random_state=0,
         )
         samples = padded[grid.pad_samples : grid.pad_samples + len(mel_ln) * grid.hop_samples]
-        return np.clip(samples, -1.0, 1.0).astype(np.float32)
+        clipped: NDArray[np.float32] = np.clip(samples, -1.0, 1.0).astype(np.float32)
+        return clipped
 
     return vocode
 
