@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pipeline import shards
 from pipeline.stage import run_main, write_json
 from schemas.errors import TableError
-from schemas.params import MelParams, Section, load_params
+from schemas.params import CorpusParams, MelParams, Name, Section, load_params
 from schemas.tables.alignments import SILENCE
 from schemas.tables.features import features_contract
 from schemas.tables.speakers import CORPUS_ROW, STATISTICS
@@ -31,6 +31,7 @@ _COLUMNS = ("speaker", "emotion", "split", "phones", "duration_frames", "f0_hz",
 class NormaliseStageParams(Section):
     """What this stage reads of `params.yaml`."""
 
+    corpora: dict[Name, CorpusParams]
     mel: MelParams
 
 
@@ -71,12 +72,14 @@ class SpeakerMoments:
 
 
 def run(params: NormaliseStageParams, features: Path, out: Path) -> None:
-    """Write `statistics.parquet` and `vocabulary.json` of the rows of split ``train``.
+    """Write `statistics.parquet` and `vocabulary.json` of the rows of split ``train`` of the corpora in `params`.
+
+    The vocabulary names the corpora too: training reads those, not whatever folders lie in `features`.
 
     Parameters
     ----------
     features
-        Folder of shards, or of one such folder a corpus.
+        Folder with one folder of shards a corpus.
     out
         Folder to write into.
 
@@ -85,7 +88,7 @@ def run(params: NormaliseStageParams, features: Path, out: Path) -> None:
     TableError
         If a shard breaks its contract, or nothing is left to take statistics of.
     """
-    paths = shards.shard_paths(features)
+    paths = shards.corpora_shards(features, sorted(params.corpora))
     for path in paths:
         shards.read_table(path, features_contract(params.mel.n_mels), columns=[])
     moments: dict[str, SpeakerMoments] = defaultdict(SpeakerMoments)
@@ -103,7 +106,8 @@ def run(params: NormaliseStageParams, features: Path, out: Path) -> None:
             "look at extract's rejects and ingest's split"
         )
     shards.write_table(out / "statistics.parquet", STATISTICS.table(rows), STATISTICS)
-    write_json(out / "vocabulary.json", {name: sorted(known) for name, known in words.items()})
+    vocabulary = {name: sorted(known) for name, known in words.items()}
+    write_json(out / "vocabulary.json", {"corpora": sorted(params.corpora), **vocabulary})
 
 
 def _training_rows(paths: list[Path]) -> Iterator[dict[str, pa.Scalar]]:

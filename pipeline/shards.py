@@ -79,8 +79,27 @@ def shard_name(index: int, n_shards: int) -> str:
 
 
 def shard_paths(folder: Path) -> list[Path]:
-    """The feature shards in `folder`, or in its sub-folders one a corpus, in order of path."""
-    return sorted([*folder.glob("features-*.parquet"), *folder.glob("*/features-*.parquet")])
+    """The feature shards of one corpus, in order of name."""
+    return sorted(folder.glob("features-*.parquet"))
+
+
+def corpora_shards(features: Path, corpora: Sequence[str]) -> list[Path]:
+    """The feature shards of these corpora, in order of path. Folders of corpora that are no longer in use are not read.
+
+    Parameters
+    ----------
+    features
+        Folder with one folder of shards a corpus.
+
+    Raises
+    ------
+    TableError
+        If a corpus has no shards.
+    """
+    missing = [name for name in corpora if not shard_paths(features / name)]
+    if missing or not corpora:
+        raise TableError(f"{features} has no feature shards of {', '.join(missing) or 'any corpus'}; run `dvc repro extract`")
+    return [path for name in sorted(corpora) for path in shard_paths(features / name)]
 
 
 def iter_rows(paths: Sequence[Path], columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from model.conditioning import Prosody
 from model.text_encoder import UNKNOWN_PHONE
 from model.tts import UNKNOWN_STYLE, Batch, Conditions
-from pipeline.shards import read_table, shard_paths
+from pipeline.shards import corpora_shards, read_table
 from schemas.errors import TableError
 from schemas.params import SplitName
 from schemas.tables.features import features_contract
@@ -32,8 +32,12 @@ _BUCKET_BATCHES = 8  # batches whose utterances are sorted by length together
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Names in order of their ids: phones from 2 (0 is padding, 1 unknown), speakers and emotions from 1 (0 is unknown)."""
+    """Corpora learnt from, and names in order of their ids.
 
+    Phones count from 2 (0 is padding, 1 unknown), speakers and emotions from 1 (0 is unknown).
+    """
+
+    corpora: tuple[str, ...]
     phones: tuple[str, ...]
     speakers: tuple[str, ...]
     emotions: tuple[str, ...]
@@ -139,8 +143,8 @@ def read_vocabulary(normalise: Path) -> Vocabulary:
 
 
 def vocabulary_from(document: dict[str, list[str]]) -> Vocabulary:
-    """A vocabulary from its JSON form, ``{"phones": [...], "speakers": [...], "emotions": [...]}``."""
-    return Vocabulary(*(tuple(str(name) for name in document[key]) for key in ("phones", "speakers", "emotions")))
+    """A vocabulary from its JSON form, ``{"corpora": [...], "phones": [...], "speakers": [...], "emotions": [...]}``."""
+    return Vocabulary(*(tuple(str(name) for name in document[key]) for key in ("corpora", "phones", "speakers", "emotions")))
 
 
 def read_statistics(normalise: Path) -> Statistics:
@@ -175,16 +179,14 @@ def read_corpus(features: Path, normalise: Path, n_mels: int) -> Corpus:
 
 
 def read_examples(features: Path, split: SplitName, n_mels: int, vocabulary: Vocabulary, statistics: Statistics) -> list[Example]:
-    """All utterances of a split, in order of shard and id.
+    """All utterances of a split of the vocabulary's corpora, in order of shard and id.
 
     Raises
     ------
     TableError
-        If there is no shard, or one breaks the contract.
+        If a corpus has no shards, or one breaks the contract.
     """
-    paths = shard_paths(features)
-    if not paths:
-        raise TableError(f"{features} holds no feature shards; run `dvc repro extract`")
+    paths = corpora_shards(features, vocabulary.corpora)
     contract = features_contract(n_mels)
     return [
         example_from(row, vocabulary, statistics)

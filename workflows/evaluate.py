@@ -1,6 +1,5 @@
 """Stage evaluate: the synthesised recordings, analysed with the pipeline's own extractors, against the real features."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -70,7 +69,7 @@ def run(params: EvaluateStageParams, features: Path, synthesis: Path, out: Path,
     TableError
         If a synthesised utterance has no real features, or nothing was synthesised.
     """
-    pairs = _pair_up(shards.shard_paths(features), synthesis, params.mel.n_mels)
+    pairs = _pair_up(features, synthesis, params.mel.n_mels)
     task = partial(_measure_batch, folder=synthesis, params=params)
     rows = [row for batch in cluster.map_batches(task, cluster.in_batches(pairs, ROWS_A_TASK), "evaluate") for row in batch]
     shards.write_table(out / "evaluation.parquet", EVALUATION.table(rows), EVALUATION)
@@ -121,9 +120,10 @@ def measure(row: dict[str, Any], real: dict[str, Any], rendered: tracks.Tracks) 
     }
 
 
-def _pair_up(paths: Sequence[Path], synthesis: Path, n_mels: int) -> list[Pair]:
+def _pair_up(features: Path, synthesis: Path, n_mels: int) -> list[Pair]:
     columns = [name for name in synthesis_contract(n_mels).arrow.names if name != "mel_ln"]
     rows = shards.read_table(synthesis / "synthesis.parquet", synthesis_contract(n_mels), columns).to_pylist()
+    paths = shards.corpora_shards(features, sorted({row["utterance_id"].partition("/")[0] for row in rows}))
     shard_of = {row["utterance_id"]: path for path in paths for row in shards.iter_rows([path], ["utterance_id"])}
     missing = [row["utterance_id"] for row in rows if row["utterance_id"] not in shard_of]
     if missing or not rows:

@@ -3,6 +3,7 @@
 import hashlib
 import platform
 import subprocess
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,20 +16,22 @@ DVC_LOCK = Path("dvc.lock")
 _LIBRARIES = ("torch", "lightning", "numpy", "pyarrow", "safetensors")
 
 
-def lineage(features: Path, normalise: Path, params: dict[str, Any], lock: Path = DVC_LOCK) -> dict[str, Any]:
+def lineage(features: Path, corpora: Sequence[str], normalise: Path, params: dict[str, Any], lock: Path = DVC_LOCK) -> dict[str, Any]:
     """All that a checkpoint says of its origin, as plain JSON values.
 
     Parameters
     ----------
-    features, normalise
-        The folders that were read.
+    features, corpora
+        The folder of shards, and the corpora in it that were read.
+    normalise
+        The folder of statistics and vocabulary.
     params
         The parameters used, as plain values.
     lock
         ``dvc.lock`` of the project.
     """
     return {
-        "dataset": dataset_version(features, lock),
+        "dataset": dataset_version(features, corpora, lock),
         "normalisation": {name: _sha256(normalise / name) for name in ("statistics.parquet", "vocabulary.json")},
         "git": git_commit(),
         "params": params,
@@ -36,21 +39,22 @@ def lineage(features: Path, normalise: Path, params: dict[str, Any], lock: Path 
     }
 
 
-def dataset_version(features: Path, lock: Path = DVC_LOCK) -> dict[str, str]:
-    """The version of the feature shards in `features`.
+def dataset_version(features: Path, corpora: Sequence[str], lock: Path = DVC_LOCK) -> dict[str, str]:
+    """The version of each corpus's feature shards.
 
-    DVC's hashes, one a corpus folder, if `lock` lists every folder that holds shards with the size that it has now (a run outside
-    `dvc repro` leaves an old lock behind); else the sha256 of the shards themselves, ``{".": "sha256:..."}``.
+    DVC's hash where `lock` lists the corpus's folder with the size that it has now (a run outside `dvc repro` leaves an old lock
+    behind); else the sha256 of the shards, ``sha256:...``.
     """
-    folders = sorted({path.parent for path in shard_paths(features)})
     locked = _locked_hashes(lock)
-    known = {str(folder.relative_to(features)): locked.get((folder.resolve(), _size(folder))) for folder in folders}
-    if known and all(known.values()):
-        return {name: str(value) for name, value in known.items()}
+    folders = {name: features / name for name in corpora}
+    return {name: locked.get((folder.resolve(), _size(folder))) or _shards_sha256(folder) for name, folder in folders.items()}
+
+
+def _shards_sha256(folder: Path) -> str:
     digest = hashlib.sha256()
-    for path in shard_paths(features):
-        digest.update(f"{path.relative_to(features).as_posix()} {_sha256(path)}\n".encode())
-    return {".": f"sha256:{digest.hexdigest()}"}
+    for path in shard_paths(folder):
+        digest.update(f"{path.name} {_sha256(path)}\n".encode())
+    return f"sha256:{digest.hexdigest()}"
 
 
 def git_commit() -> dict[str, str | bool]:

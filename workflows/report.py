@@ -67,7 +67,8 @@ def run(params: ReportStageParams, project: Path, data: Path, metrics: Path, plo
     utterances = _utterances(data, params)
     synthesis = shards.read_table(data / "synthesize" / "synthesis.parquet", synthesis_contract(params.mel.n_mels)).to_pylist()
     evaluation = shards.read_table(data / "evaluate" / "evaluation.parquet", EVALUATION).to_pandas()
-    features = _feature_summary(data / "extract", params.frames.grid().hop_s)
+    paths = shards.corpora_shards(data / "extract", sorted(params.corpora))
+    features = _feature_summary(paths, params.frames.grid().hop_s)
     page = _template().render(
         versions=versions(json.loads(synthesis[0]["lineage"])) if synthesis else {},
         stages=_stage_counts(metrics, params),
@@ -80,7 +81,7 @@ def run(params: ReportStageParams, project: Path, data: Path, metrics: Path, plo
         scores=_read_json(metrics / "evaluate.json"),
         measures=MEASURES,
         synthesize=params.synthesize,
-        examples=_examples(params, project, data, utterances, synthesis, evaluation),
+        examples=_examples(params, project, data, paths, utterances, synthesis, evaluation),
     )
     out.mkdir(parents=True, exist_ok=True)
     (out / "index.html").write_text(page, encoding="utf-8")
@@ -108,10 +109,10 @@ def _utterances(data: Path, params: ReportStageParams) -> pd.DataFrame:
     return utterances
 
 
-def _feature_summary(folder: Path, hop_s: float) -> pd.DataFrame:
+def _feature_summary(paths: list[Path], hop_s: float) -> pd.DataFrame:
     """One row an utterance: speaker, emotion, and the scalars that the distributions show."""
     columns = ["utterance_id", "speaker", "emotion", "phones", "duration_frames", "f0_hz", "energy_db"]
-    return pd.DataFrame([_summarised(row, hop_s) for row in shards.iter_rows(shards.shard_paths(folder), columns)])
+    return pd.DataFrame([_summarised(row, hop_s) for row in shards.iter_rows(paths, columns)])
 
 
 def _summarised(row: dict[str, Any], hop_s: float) -> dict[str, object]:
@@ -183,17 +184,18 @@ def _examples(
     params: ReportStageParams,
     project: Path,
     data: Path,
+    feature_paths: list[Path],
     utterances: pd.DataFrame,
     synthesis: list[dict[str, Any]],
     evaluation: pd.DataFrame,
 ) -> list[dict[str, Any]]:
     chosen = {row["utterance_id"]: row for row in choose_examples(synthesis, params.report.examples)}
-    real = {row["utterance_id"]: row for row in shards.iter_rows(shards.shard_paths(data / "extract")) if row["utterance_id"] in chosen}
-    paths = utterances.set_index("utterance_id")[["corpus", "audio_path"]]
+    real = {row["utterance_id"]: row for row in shards.iter_rows(feature_paths) if row["utterance_id"] in chosen}
+    recorded = utterances.set_index("utterance_id")[["corpus", "audio_path"]]
     scores = evaluation.set_index("key")
     examples = []
     for utterance_id, row in chosen.items():
-        corpus, audio_path = paths.loc[utterance_id]
+        corpus, audio_path = recorded.loc[utterance_id]
         recording = project / params.corpora[corpus].root / audio_path
         examples.append(_example(row, real[utterance_id], recording, data / "synthesize", scores, params))
     return examples

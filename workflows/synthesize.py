@@ -108,7 +108,7 @@ def run(params: SynthesizeStageParams, features: Path, model: Path, out: Path, m
     tts, metadata = load_tts(model)
     grid = params.frames.grid()
     speaker = Speaker(tts, metadata, load_vocoder(params.synthesize, grid, params.mel), params, Clock())
-    rows = _rows_of_split(features, params)
+    rows = _rows_of_split(shards.corpora_shards(features, metadata.vocabulary.corpora), params)
     done, rejects = [], []
     for number, batch in enumerate(_by_length(rows)):
         for row, result in zip(batch, _speak_rows(batch, speaker, out), strict=True):
@@ -128,9 +128,9 @@ def utterance_seed(seed: int, utterance_id: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}|{utterance_id}".encode()).digest()[:7], "big")
 
 
-def _rows_of_split(features: Path, params: SynthesizeStageParams) -> list[dict[str, Any]]:
+def _rows_of_split(paths: list[Path], params: SynthesizeStageParams) -> list[dict[str, Any]]:
     contract = features_contract(params.mel.n_mels)
-    tables = [shards.read_table(path, contract) for path in shards.shard_paths(features)]
+    tables = [shards.read_table(path, contract) for path in paths]
     rows = [row for table in tables for row in table.to_pylist() if row["split"] == params.synthesize.split]
     if not rows:
         raise TableError(

@@ -156,7 +156,7 @@ def run(params: TrainStageParams, features: Path, normalise: Path, models: Path,
         If sizes do not fit each other, or the loss grows past all numbers.
     """
     corpus = read_corpus(features, normalise, params.mel.n_mels)
-    origin = lineage(features, normalise, params.model_dump())
+    origin = lineage(features, corpus.vocabulary.corpora, normalise, params.model_dump())
     torch.manual_seed(params.train.seed)
     learner = Learner(Tts(tts_config(params, corpus)), params.train)
     sizes = parameter_counts(learner.model)

@@ -1,6 +1,7 @@
 """Statistics and vocabulary of the training split."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from schemas.tables.features import features_contract
 from schemas.tables.speakers import STATISTICS
 from tests.conftest import PROJECT
 
-PARAMS = load_params(PROJECT / "params.yaml", NormaliseStageParams)
+DECLARED = load_params(PROJECT / "params.yaml", NormaliseStageParams)
+PARAMS = DECLARED.model_copy(update={"corpora": {"toy": DECLARED.corpora["demo"]}})
 CONTRACT = features_contract(PARAMS.mel.n_mels)
 
 
@@ -68,7 +70,7 @@ def test_vocabulary_is_sorted_and_of_the_training_split(tmp_path: Path):
     write(tmp_path / "features", [row("b", "1", 7), row("b", "2", 3), row("c", "1", 5, split="validation")])
     statistics(tmp_path)
     vocabulary = json.loads((tmp_path / "out" / "vocabulary.json").read_text())
-    assert vocabulary == {"emotions": ["happy"], "phones": ["p3", "p7", "sil"], "speakers": ["toy/b"]}
+    assert vocabulary == {"corpora": ["toy"], "emotions": ["happy"], "phones": ["p3", "p7", "sil"], "speakers": ["toy/b"]}
 
 
 def test_second_run_gives_equal_bytes(tmp_path: Path):
@@ -106,3 +108,12 @@ def test_moments_of_blocks_equal_moments_of_all(blocks: list[list[float]]):
     assert moments.n == len(whole)
     if len(whole):
         np.testing.assert_allclose([moments.mean, moments.std], [whole.mean(), whole.std()], rtol=1e-7, atol=1e-7)
+
+
+def test_a_folder_of_a_corpus_no_longer_in_params_is_not_read(tmp_path: Path):
+    write(tmp_path / "features", [row("a", "1", 1), row("a", "2", 2), row("b", "1", 3)])
+    alone = statistics(tmp_path)
+    (tmp_path / "features" / "gone").mkdir()
+    shutil.copy(tmp_path / "features/toy/features-0001-of-0002.parquet", tmp_path / "features/gone/features-0000-of-0001.parquet")
+    assert statistics(tmp_path) == alone
+    assert json.loads((tmp_path / "out" / "vocabulary.json").read_text())["corpora"] == ["toy"]

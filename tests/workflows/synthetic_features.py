@@ -51,6 +51,6 @@ def write_corpus(root: Path, n_training: int = 24, n_validation: int = 6) -> tup
     means = {CORPUS_ROW: 5.2, SPEAKERS[0]: 4.8, SPEAKERS[1]: 5.5}
     table = STATISTICS.table([{"speaker": name, "log_f0_mean": mean, **norm} for name, mean in means.items()])
     write_table(root / "normalise" / "statistics.parquet", table, STATISTICS)
-    names = {"phones": PHONES, "speakers": SPEAKERS, "emotions": EMOTIONS}
+    names = {"corpora": ("toy",), "phones": PHONES, "speakers": SPEAKERS, "emotions": EMOTIONS}
     (root / "normalise" / "vocabulary.json").write_text(json.dumps(names), encoding="utf-8")
     return root / "extract", root / "normalise"

@@ -118,7 +118,7 @@ def test_the_model_file_holds_averaged_weights_vocabulary_statistics_and_lineage
     assert metadata.vocabulary.emotions == ("angry", "neutral")
     assert metadata.statistics["toy/s2"]["log_f0_mean"] == 5.5
     assert metadata.lineage["params"]["train"]["max_steps"] == 20
-    assert metadata.lineage["dataset"]["."].startswith("sha256:")
+    assert metadata.lineage["dataset"]["toy"].startswith("sha256:")
     assert not model.training
 
 
@@ -166,11 +166,11 @@ def test_dataset_version_is_dvcs_when_the_lock_fits_and_a_sha256_otherwise(tmp_p
     size = sum(path.stat().st_size for path in folder.iterdir())
     out = {"path": "data/extract/toy", "hash": "md5", "md5": "abc.dir", "size": size, "nfiles": 2}
     lock.write_text(yaml.safe_dump({"schema": "2.0", "stages": {"extract@toy": {"cmd": "x", "outs": [out]}}}), encoding="utf-8")
-    assert dataset_version(features, lock) == {"toy": "md5:abc.dir"}
+    assert dataset_version(features, ["toy"], lock) == {"toy": "md5:abc.dir"}
     contract = features_contract(N_MELS)
     write_table(folder / "features-0001-of-0002.parquet", contract.table([feature_row(99, "train")]), contract)
-    assert dataset_version(features, lock)["."].startswith("sha256:")
-    assert dataset_version(features, tmp_path / "missing.lock")["."].startswith("sha256:")
+    assert dataset_version(features, ["toy"], lock)["toy"].startswith("sha256:")
+    assert dataset_version(features, ["toy"], tmp_path / "missing.lock")["toy"].startswith("sha256:")
 
 
 def test_seeds_of_steps_are_distinct_and_fit_torch() -> None:
