@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.browser import page
 from tests.conftest import PROJECT
 from workflows import demo_corpus
 
@@ -22,6 +23,13 @@ TINY = {
     "synthesize": {"n_steps": 2},
     "report": {"examples": 3},
 }
+
+
+PLAY_ALL = """
+const done = arguments[arguments.length - 1];
+const play = player => player.play().then(() => { player.pause(); return player.duration; }, error => String(error));
+Promise.all([...document.querySelectorAll("audio")].map(play)).then(done);
+"""
 
 
 @dataclass(frozen=True)
@@ -77,11 +85,28 @@ def test_every_row_that_goes_in_comes_out_or_is_rejected(project):
 
 
 def test_the_page_holds_players_and_pictures_and_names_no_network(project):
-    page = (project.folder / "reports/index.html").read_text()
-    assert page.count("data:audio/mpeg;base64,") == 9
-    assert page.count("data:image/png;base64,") >= 5
-    assert "http://" not in page
-    assert "https://" not in page
+    html = (project.folder / "reports/index.html").read_text()
+    assert html.count("data:audio/mpeg;base64,") == 9
+    assert html.count("data:image/png;base64,") >= 5
+    assert "http://" not in html
+    assert "https://" not in html
+
+
+def test_the_page_opens_without_errors_and_its_audio_plays(project):
+    with page(project.folder / "reports/index.html") as chrome:
+        heard = chrome.execute_async_script(PLAY_ALL)
+        errors = [entry for entry in chrome.get_log("browser") if entry["level"] == "SEVERE"]
+        hidden = chrome.execute_script("return [...document.images].filter(i => i.complete && !i.naturalWidth).length")
+    assert errors == []
+    assert hidden == 0
+    assert len(heard) == 9
+    assert all(isinstance(seconds, int | float) and seconds > 0.3 for seconds in heard), heard
+
+
+def test_the_page_fits_a_phone(project):
+    with page(project.folder / "reports/index.html", width=390, height=800) as chrome:
+        needed = chrome.execute_script("return document.documentElement.scrollWidth")
+    assert needed <= 390
 
 
 def test_a_second_repro_does_nothing(project):
