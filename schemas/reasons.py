@@ -28,9 +28,7 @@ class Reason(StrEnum):
     ALIGNMENT_MISMATCH = "alignment_mismatch"
     ALIGNMENT_NO_SPEECH = "alignment_no_speech"
     ZERO_FRAME_PHONE = "zero_frame_phone"
-    NO_VOICED_FRAMES = "no_voiced_frames"
     CONTRACT_BROKEN = "contract_broken"
-    WORKER_CRASH = "worker_crash"
     SYNTHESIS_FAILED = "synthesis_failed"
     INTERNAL_ERROR = "internal_error"
 
@@ -58,9 +56,7 @@ DESCRIPTIONS: dict[Reason, str] = {
     Reason.ALIGNMENT_MISMATCH: "The alignment is longer than the audio, or its intervals overlap or run backwards.",
     Reason.ALIGNMENT_NO_SPEECH: "The alignment holds silence alone.",
     Reason.ZERO_FRAME_PHONE: "A phone is too short for one frame and no neighbour can lend one. See `duration.zero_frame_phones`.",
-    Reason.NO_VOICED_FRAMES: "No frame is voiced: whispered, noise, or pitch limits that do not fit the speaker.",
     Reason.CONTRACT_BROKEN: "The computed row breaks its schema; `detail` names the check. Please report it with the file.",
-    Reason.WORKER_CRASH: "The worker process died on this utterance. Try the file alone, and report it.",
     Reason.SYNTHESIS_FAILED: "The model or vocoder gave non-finite or empty output for this row.",
     Reason.INTERNAL_ERROR: "An unexpected exception; `detail` holds its type and message. Please report it with the file.",
 }

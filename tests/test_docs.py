@@ -25,6 +25,15 @@ def test_every_reason_has_its_row_in_the_table_word_for_word():
     assert [reason for reason, text in DESCRIPTIONS.items() if f"| `{reason.value}` | {text} |" not in table] == []
 
 
+def test_every_reason_is_given_somewhere():
+    code = "".join(
+        path.read_text(encoding="utf-8")
+        for package in ("pipeline", "workflows", "schemas/tables")
+        for path in (PROJECT / package).rglob("*.py")
+    )
+    assert [reason for reason in Reason if f"Reason.{reason.name}" not in code] == []
+
+
 def test_every_stage_and_its_folder_are_in_the_architecture():
     text = (PROJECT / "docs/architecture.md").read_text(encoding="utf-8")
     stages = yaml.safe_load((PROJECT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
@@ -40,7 +49,7 @@ def test_every_module_is_in_the_architecture():
 
 def test_commands_named_in_the_readme_exist_in_the_makefile():
     makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
-    named = set(re.findall(r"make ([a-z][a-z-]*)", (PROJECT / "README.md").read_text(encoding="utf-8")))
+    named = set(re.findall(r"(?:`|\$ )make ([a-z][a-z-]*)", (PROJECT / "README.md").read_text(encoding="utf-8")))
     assert {"demo", "test"} <= named
     assert [name for name in named if f"\n{name}:" not in makefile] == []
 
