@@ -53,7 +53,7 @@ class Contract:
         have = {f.name: f for f in table.schema}
         faults = [f"missing {n}: {want[n].type}" for n in want if n not in have]
         faults += [f"unknown {n}" for n in have if n not in want]
-        faults += [f"{n} is {have[n]}, wants {want[n]}" for n in want if n in have and not have[n].equals(want[n])]
+        faults += [f"{n} is {_told(have[n])}, wants {_told(want[n])}" for n in want if n in have and not have[n].equals(want[n])]
         raise TableError(f"table {self.name}: {'; '.join(faults) or 'columns in another order'}; rerun the stage that writes it")
 
     def broken_rows(self, table: pa.Table) -> list[BrokenRow]:
@@ -85,6 +85,10 @@ class Contract:
         """Rows as a table with the contract's schema, sorted by the primary key."""
         ordered = sorted(rows, key=lambda row: str(row[self.primary_key]))
         return pa.Table.from_pylist(ordered, schema=self.arrow)
+
+
+def _told(field: pa.Field) -> str:
+    return f"{field.type}{'' if field.nullable else ' not null'}"
 
 
 def _broken(name: str, failures: pd.DataFrame) -> list[BrokenRow]:

@@ -73,10 +73,9 @@ def _summary(table: pa.Table) -> pd.DataFrame:
     f0_hz, voiced = _flat(table, "f0_hz"), _flat(table, "voiced").astype(bool)
     by_row = f0_hz.groupby(level=0)
     rows["f0_low_hz"], rows["f0_high_hz"] = by_row.min().reindex(rows.index), by_row.max().reindex(rows.index)
-    if len(f0_hz) == len(voiced):
-        rows["voicing_disagreements"] = (f0_hz.notna() != voiced).groupby(level=0).sum().reindex(rows.index, fill_value=0)
-    else:
-        rows["voicing_disagreements"] = -1  # the length check names the row
+    comparable = rows.index[_lengths(table, "f0_hz") == _lengths(table, "voiced")]  # of the others the length check speaks
+    sounding, masked = (track[track.index.isin(comparable)] for track in (f0_hz.notna(), voiced))
+    rows["voicing_disagreements"] = (sounding != masked).groupby(level=0).sum().reindex(rows.index, fill_value=0)
     energy = _flat(table, "energy_db").groupby(level=0)
     rows["energy_low_db"], rows["energy_high_db"] = energy.min().reindex(rows.index), energy.max().reindex(rows.index)
     mel_sums = pc.list_flatten(pc.list_flatten(table.column("mel_ln").combine_chunks()))

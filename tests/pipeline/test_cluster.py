@@ -1,0 +1,67 @@
+"""Work spread over real worker processes."""
+
+import os
+
+import pytest
+
+from pipeline import cluster as dask_cluster
+from schemas.errors import ParamsError, RowError
+from schemas.reasons import Reason
+
+
+def squares(batch: list[int]) -> tuple[int, list[int]]:
+    return os.getpid(), [number**2 for number in batch]
+
+
+def picky(batch: list[int]) -> list[int]:
+    if 3 in batch:
+        raise RowError(Reason.AUDIO_EMPTY, "three", 3.0)
+    return batch
+
+
+def test_batches_hold_all_items_in_order():
+    assert dask_cluster.in_batches(list(range(7)), 3) == [[0, 1, 2], [3, 4, 5], [6]]
+    assert dask_cluster.in_batches([], 3) == []
+
+
+def test_every_batch_comes_back_once_and_both_workers_had_some(cluster):
+    results = list(dask_cluster.map_batches(squares, dask_cluster.in_batches(list(range(40)), 2), "squares"))
+    assert sorted(number for _, numbers in results for number in numbers) == [number**2 for number in range(40)]
+    pids = {pid for pid, _ in results}
+    assert len(pids) == 2
+    assert os.getpid() not in pids
+
+
+def test_no_batches_start_no_cluster():
+    assert list(dask_cluster.map_batches(squares, [], "nothing")) == []
+
+
+def test_a_tasks_error_is_raised_with_its_content_after_the_others_finished(cluster):
+    came: list[int] = []
+    results = dask_cluster.map_batches(picky, [[1], [3], [5], [7]], "picky")
+    with pytest.raises(RowError, match="three") as error:
+        came.extend(number for batch in results for number in batch)
+    assert sorted(came) == [1, 5, 7]
+    assert (error.value.reason, error.value.value) == (Reason.AUDIO_EMPTY, 3.0)
+
+
+def test_a_log_gets_a_plain_line_with_the_label(cluster, capsys):
+    list(dask_cluster.map_batches(squares, [[1], [2]], "counting"))
+    assert "counting: 2/2 batches" in capsys.readouterr().err
+
+
+def test_local_workers_have_one_thread_for_the_signal_libraries(monkeypatch):
+    monkeypatch.delenv("ESPRESSIVO_SCHEDULER", raising=False)
+    monkeypatch.setenv("ESPRESSIVO_WORKERS", "1")
+    assert list(dask_cluster.map_batches(threads, [["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"]], "threads")) == [["1", "1"]]
+
+
+def threads(names: list[str]) -> list[str | None]:
+    return [os.environ.get(name) for name in names]
+
+
+def test_a_senseless_number_of_workers_is_told(monkeypatch):
+    monkeypatch.delenv("ESPRESSIVO_SCHEDULER", raising=False)
+    monkeypatch.setenv("ESPRESSIVO_WORKERS", "many")
+    with pytest.raises(ParamsError, match="ESPRESSIVO_WORKERS='many' must be a whole number"):
+        list(dask_cluster.map_batches(squares, [[1]], "x"))
