@@ -179,18 +179,22 @@ def test_seeds_of_steps_are_distinct_and_fit_torch() -> None:
     assert 0 <= min(seeds) <= max(seeds) < 2**63
 
 
+def command_of(root: Path, folders: tuple[Path, Path], **train: Any) -> list[str]:
+    """The stage as a process of its own."""
+    params = params_file(root / "params.yaml", **train)
+    paths = {"features": folders[0], "normalise": folders[1], "models": root / "models", "metrics": root / "metrics.json"}
+    options = [text for name, path in {**paths, "plots": root / "plots", "params": params}.items() for text in (f"--{name}", str(path))]
+    return [sys.executable, "-m", "workflows.train", *options]
+
+
 @pytest.mark.slow
 def test_a_killed_run_started_again_equals_the_unbroken_one_to_the_bit(tmp_path: Path, folders: tuple[Path, Path]) -> None:
     settings = {"max_steps": 60, "checkpoint_every_steps": 7}
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    train(whole, folders, **settings)
-    params_file(killed / "params.yaml", **settings)
-    names = {"features": folders[0], "normalise": folders[1], "models": killed / "models", "metrics": killed / "metrics.json"}
-    names |= {"plots": killed / "plots", "params": killed / "params.yaml"}
-    options = [text for name, path in names.items() for text in (f"--{name}", str(path))]
-    command = [sys.executable, "-m", "workflows.train", *options]
-    # Both runs need the same number of threads: sums in another order are other bits.
-    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    # All runs are processes with one thread: sums in another order are other bits, and dask leaves its thread limits in our environment.
+    environment = os.environ | {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPENBLAS")}
+    subprocess.run(command_of(whole, folders, **settings), cwd=PROJECT, env=environment, check=True)
+    command = command_of(killed, folders, **settings)
     checkpoint = killed / "models" / "checkpoints" / "resume.safetensors"
     process = subprocess.Popen(command, cwd=PROJECT, env=environment)
     deadline_s = time.monotonic() + 120
