@@ -84,7 +84,7 @@ def test_a_run_raised_from_10_to_20_steps_equals_the_unbroken_one_to_the_bit(
 def test_a_finished_run_started_again_only_writes_the_model_again(tmp_path: Path, folders: tuple[Path, Path], unbroken: Path) -> None:
     minutes = train(tmp_path, folders)["minutes"]
     (tmp_path / "models" / "tts.safetensors").unlink()
-    assert train(tmp_path, folders)["minutes"] == minutes
+    assert train(tmp_path, folders)["minutes"] == pytest.approx(minutes, abs=0.05)  # the time after the last checkpoint is not kept
     assert (tmp_path / "models" / "tts.safetensors").read_bytes() == (unbroken / "models" / "tts.safetensors").read_bytes()
     assert curves(tmp_path) == curves(unbroken)
 
