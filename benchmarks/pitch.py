@@ -158,10 +158,12 @@ def adaptive(clips: list[Clip], params: PitchParams) -> list[Track]:
 
 def contestants(params: PitchParams) -> dict[str, Callable[[list[Clip]], list[Track]]]:
     """Name in the table -> clips to tracks."""
-    praat, dio, harvest = (params.model_copy(update={"extractor": name}) for name in ("praat_ac", "dio", "harvest"))
+    names = ("praat_ac", "praat_voiced", "dio", "harvest")
+    praat, voiced, dio, harvest = (params.model_copy(update={"extractor": name}) for name in names)
     return {
         "praat_ac, 75-600 Hz": lambda clips: fixed(clips, praat, 75.0, 600.0),
         "praat_ac, adaptive": lambda clips: adaptive(clips, praat),
+        "praat_voiced, adaptive (voicing learned on these speakers)": lambda clips: adaptive(clips, voiced),
         "dio + stonemask, 75-600 Hz": lambda clips: fixed(clips, dio, 75.0, 600.0),
         "dio + stonemask, adaptive": lambda clips: adaptive(clips, dio),
         "harvest, 75-600 Hz": lambda clips: fixed(clips, harvest, 75.0, 600.0),

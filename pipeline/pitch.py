@@ -1,11 +1,13 @@
 """Fundamental frequency on the frames of `FrameGrid`, and a speaker's limits for it. Pure functions on arrays."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import voicing
 from schemas.frames import FrameGrid
 from schemas.params import ExtractorName, PitchParams
 
@@ -17,6 +19,7 @@ _CEILING_STEP_HZ = 25.0
 _LOWEST_CEILING_HZ = 100.0  # a voice so low that a ceiling below this would fit has creak alone; the table's contract stops here too
 _PRAAT_PERIODS = 3  # periods of the floor in praat's autocorrelation window
 _HARVEST_STEP_MS = 1.0
+_LENIENT_VOICING, _LENIENT_SILENCE = 0.2, 0.003  # of the search that gives F0 to frames that other evidence calls voiced
 
 
 def extract_f0(
@@ -86,9 +89,66 @@ def harvest(samples: NDArray[np.float64], grid: FrameGrid, _params: PitchParams,
     return f0_hz
 
 
+@dataclass(frozen=True)
+class VoicingEvidence:
+    """A lenient search's F0 (Hz, 0 where it found none) and `pipeline.voicing.measures`, about every 5 ms, at `at_s`."""
+
+    at_s: NDArray[np.float64]
+
+    f0_hz: NDArray[np.float64]
+    measures: NDArray[np.float64]
+
+
+def voicing_evidence(
+    samples: NDArray[np.float64], sample_rate_hz: int, params: PitchParams, floor_hz: float, ceiling_hz: float
+) -> VoicingEvidence:
+    """What `praat_voiced` decides by: praat with thresholds that let nearly everything through, and the measures at its F0."""
+    step = FrameGrid(sample_rate_hz, hop := round(voicing.STEP_S * sample_rate_hz), hop, hop)
+    lenient = params.model_copy(update={"voicing_threshold": _LENIENT_VOICING, "silence_threshold": _LENIENT_SILENCE})
+    candidates = _praat_pitch(samples, step, lenient, floor_hz, ceiling_hz).selected_array
+    at_s = step.centres_s(len(candidates))
+    guess_hz = np.exp(_between(at_s, at_s, candidates["frequency"], np.sqrt(floor_hz * ceiling_hz)))
+    measures = voicing.measures(samples, sample_rate_hz, at_s, guess_hz, candidates["strength"])
+    return VoicingEvidence(at_s, candidates["frequency"], measures)
+
+
+def praat_voiced(
+    samples: NDArray[np.float64], grid: FrameGrid, params: PitchParams, floor_hz: float, ceiling_hz: float
+) -> NDArray[np.float64]:
+    """Praat's autocorrelation for F0, `pipeline.voicing` for voicing; Hz at frame centres, 0 where unvoiced.
+
+    F0 is interpolated in log between the 5 ms of the search; where voicing is found beyond it, the nearest F0 goes on.
+    """
+    centres_s = grid.centres_s(grid.n_frames(len(samples)))
+    if len(samples) < voicing.STEP_S * grid.sample_rate_hz + 1:
+        return np.zeros(len(centres_s))
+    found = voicing_evidence(samples, grid.sample_rate_hz, params, floor_hz, ceiling_hz)
+    if not (found.f0_hz > 0).any():
+        return np.zeros(len(centres_s))
+    voiced = np.interp(centres_s, found.at_s, voicing.log_odds(found.measures)) > 0
+    f0_hz: NDArray[np.float64] = np.where(voiced, np.exp(_between(centres_s, found.at_s, found.f0_hz, floor_hz)), 0.0)
+    return f0_hz
+
+
+def _between(
+    centres_s: NDArray[np.float64], at_s: NDArray[np.float64], f0_hz: NDArray[np.float64], otherwise_hz: float
+) -> NDArray[np.float64]:
+    """Ln F0 at `centres_s`, interpolated between the times whose F0 is above 0; `otherwise_hz` where there are none."""
+    known = f0_hz > 0
+    if not known.any():
+        return np.full(len(centres_s), np.log(otherwise_hz))
+    log_hz: NDArray[np.float64] = np.interp(centres_s, at_s[known], np.log(f0_hz[known]))
+    return log_hz
+
+
 Extractor = Callable[[NDArray[np.float64], FrameGrid, PitchParams, float, float], NDArray[np.float64]]
-EXTRACTORS: dict[ExtractorName, Extractor] = {"praat_ac": praat_ac, "dio": dio, "harvest": harvest}
-PACKAGES: dict[ExtractorName, str] = {"praat_ac": "praat-parselmouth", "dio": "pyworld", "harvest": "pyworld"}
+EXTRACTORS: dict[ExtractorName, Extractor] = {"praat_ac": praat_ac, "praat_voiced": praat_voiced, "dio": dio, "harvest": harvest}
+PACKAGES: dict[ExtractorName, str] = {
+    "praat_ac": "praat-parselmouth",
+    "praat_voiced": "praat-parselmouth",
+    "dio": "pyworld",
+    "harvest": "pyworld",
+}
 
 
 def speaker_limits(f0_hz: NDArray[np.float32], params: PitchParams) -> tuple[float, float]:

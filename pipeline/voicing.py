@@ -20,6 +20,7 @@ _HIGH_HZ = (2500.0, 6000.0)  # where frication has its
 _LAGS = np.linspace(0.9, 1.1, 9)  # of a period
 _POINTS = 48  # a period is resampled to
 _SILENT_DB = -120.0
+_LEAST_RANGE_DB = 40.0  # a clip cut so close that it has no quiet frames is still taken to be this far above its noise
 
 
 def measures(
@@ -43,12 +44,13 @@ def measures(
     NDArray[np.float64]
         Shape (n_times, 5): `strength`; `likeness`, the correlation of the period before with the period after (-1 .. 1); energy
         below 1.5 kHz and above 2.5 kHz re the clip's loud frames (95th percentile of the low band), dB; low energy above the clip's
-        quiet frames (5th percentile), dB.
+        quiet frames (5th percentile, at least 40 dB below the loud ones), dB.
     """
     low = _band(samples, sample_rate_hz, _LOW_HZ)
     low_db = _level_db(low, sample_rate_hz, at_s)
     high_db = _level_db(_band(samples, sample_rate_hz, _HIGH_HZ), sample_rate_hz, at_s)
     quiet_db, loud_db = (float(level) for level in np.percentile(low_db, [5, 95]))
+    quiet_db = min(quiet_db, loud_db - _LEAST_RANGE_DB)
     likeness = period_likeness(low, at_s * sample_rate_hz, sample_rate_hz / f0_hz)
     return np.stack([strength, likeness, low_db - loud_db, high_db - loud_db, low_db - quiet_db], axis=1)
 
@@ -77,7 +79,8 @@ def period_likeness(signal: NDArray[np.float64], centres: NDArray[np.float64], p
 def with_context(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Each row with its neighbours at `CONTEXT`: (n_times, 5) -> (n_times, 35); ends repeat."""
     at = np.clip(np.arange(len(values))[:, None] + np.array(CONTEXT), 0, len(values) - 1)
-    return values[at].reshape(len(values), -1)
+    joined: NDArray[np.float64] = values[at].reshape(len(values), -1)
+    return joined
 
 
 def log_odds(values: NDArray[np.float64]) -> NDArray[np.float64]:

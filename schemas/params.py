@@ -21,7 +21,7 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 AdapterName = Literal["esd", "emodb", "ljspeech", "folder"]
 AlignerName = Literal["pocketsphinx", "textgrid", "mfa"]
-ExtractorName = Literal["praat_ac", "dio", "harvest"]
+ExtractorName = Literal["praat_ac", "praat_voiced", "dio", "harvest"]
 SplitName = Literal["train", "validation", "test"]
 
 

@@ -35,7 +35,7 @@ def harmonics(phase: np.ndarray, n: int = 10) -> np.ndarray:
 
 def test_every_extractor_names_its_package():
     assert set(PACKAGES) == set(EXTRACTORS)
-    assert len(EXTRACTORS) == 3
+    assert len(EXTRACTORS) == 4
 
 
 @settings(deadline=None, max_examples=150)
@@ -50,7 +50,7 @@ def test_praat_frames_stand_on_ours_for_every_length_rate_hop_and_floor(n_sample
 
 @pytest.mark.parametrize("rate_hz", RATES_HZ)
 @pytest.mark.parametrize("hop", [160, 256, 257])
-@pytest.mark.parametrize(("extractor", "cents"), [("praat_ac", 1.0), ("dio", 4.0), ("harvest", 1.0)])
+@pytest.mark.parametrize(("extractor", "cents"), [("praat_ac", 1.0), ("praat_voiced", 1.0), ("dio", 4.0), ("harvest", 1.0)])
 def test_steady_tone_is_found(rate_hz: int, hop: int, extractor: str, cents: float):
     grid = FrameGrid(rate_hz, hop, 1024, 1024 + hop % 2)
     samples = harmonics(2 * np.pi * 187.3 * np.arange(int(0.6 * rate_hz)) / rate_hz)
@@ -84,7 +84,7 @@ def test_silence_is_unvoiced(extractor: str):
     assert np.isnan(extract_f0(np.zeros(22050, np.float32), grid, by(extractor), floor_hz=75.0, ceiling_hz=600.0)).all()
 
 
-@pytest.mark.parametrize(("extractor", "most"), [("praat_ac", 0.1), ("dio", 0.1), ("harvest", 0.6)])
+@pytest.mark.parametrize(("extractor", "most"), [("praat_ac", 0.1), ("praat_voiced", 0.1), ("dio", 0.1), ("harvest", 0.6)])
 def test_white_noise_is_mostly_unvoiced(extractor: str, most: float):
     """Harvest is known to call much noise voiced; the bound holds it to what it is."""
     grid = FrameGrid(22050, 256, 1024, 1024)

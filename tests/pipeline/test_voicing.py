@@ -1,0 +1,62 @@
+"""Evidence of voicing on signals whose answer is known."""
+
+import numpy as np
+import pytest
+
+from pipeline import voicing
+from pipeline.pitch import extract_f0
+from schemas.frames import FrameGrid
+from schemas.params import Params, load_params
+from tests.conftest import PROJECT
+
+PARAMS = load_params(PROJECT / "params.yaml", Params).pitch.model_copy(update={"extractor": "praat_voiced"})
+RNG = np.random.default_rng(3)
+
+
+def word(rate_hz: int, gain: float = 1.0) -> np.ndarray:
+    """Half a second of faint noise, half a second of a harmonic tone of 150 Hz, a quarter of hiss, a quarter of faint noise."""
+    t = np.arange(int(1.5 * rate_hz)) / rate_hz
+    tone = sum(np.sin(2 * np.pi * 150 * k * t) / k for k in range(1, 20))
+    noise = np.random.default_rng(0).standard_normal(len(t))
+    sound = 1e-4 * noise + 0.2 * tone * ((t >= 0.5) & (t < 1.0)) + 0.05 * np.diff(noise, prepend=0) * ((t >= 1.0) & (t < 1.25))
+    return (gain * sound).astype(np.float32)
+
+
+def voiced_times_s(rate_hz: int, hop: int, gain: float = 1.0) -> np.ndarray:
+    grid = FrameGrid(rate_hz, hop, 4 * hop, 4 * hop)
+    f0_hz = extract_f0(word(rate_hz, gain), grid, PARAMS, floor_hz=75.0, ceiling_hz=500.0)
+    return grid.centres_s(len(f0_hz))[np.isfinite(f0_hz)]
+
+
+@pytest.mark.parametrize("rate_hz", [16000, 22050, 44100])
+@pytest.mark.parametrize("gain", [1.0, 0.01])
+def test_only_the_tone_is_voiced_and_its_ends_are_sharp(rate_hz, gain):
+    times_s = voiced_times_s(rate_hz, rate_hz // 200, gain)
+    assert times_s.min() == pytest.approx(0.5, abs=0.015)
+    assert times_s.max() == pytest.approx(1.0, abs=0.015)
+    assert len(times_s) > 90
+
+
+def test_a_tone_without_a_pause_is_voiced_throughout():
+    t = np.arange(22050) / 22050
+    tone = sum(np.sin(2 * np.pi * 200 * k * t) / k for k in range(1, 15)).astype(np.float32)
+    f0_hz = extract_f0(tone, FrameGrid(22050, 256, 1024, 1024), PARAMS, floor_hz=75.0, ceiling_hz=500.0)
+    assert np.isfinite(f0_hz).mean() > 0.95
+
+
+def test_periods_of_a_tone_are_alike_and_those_of_noise_are_not():
+    t = np.arange(16000) / 16000
+    centres, periods = np.arange(2000.0, 14000.0, 80), np.full(150, 100.0)
+    assert voicing.period_likeness(np.sin(2 * np.pi * 160 * t), centres, periods).min() > 0.99
+    assert np.median(voicing.period_likeness(RNG.standard_normal(16000), centres, periods)) < 0.4
+
+
+def test_context_repeats_the_ends():
+    values = np.arange(10.0).reshape(2, 5)
+    assert voicing.with_context(values).shape == (2, 35)
+    assert (voicing.with_context(values)[0, :5] == values[0]).all()
+    assert (voicing.with_context(values)[0, -5:] == values[1]).all()
+
+
+def test_weights_fit_the_measures():
+    assert np.shape(voicing.WEIGHTS) == (len(voicing.CONTEXT), len(voicing.MEASURES))
