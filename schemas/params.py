@@ -206,6 +206,7 @@ class SynthesizeParams(Section):
     temperature: Annotated[float, Field(ge=1, le=10)]
     seed: Annotated[int, Field(ge=0, le=2**31)]
     vocoder: Literal["hifigan", "griffin_lim"]
+    max_reject_share: Share
     vocoder_path: str | None
 
 

@@ -30,7 +30,6 @@ from workflows.dataset import collate, example_from
 from workflows.vocoders import Vocoder, load_vocoder
 
 BATCH_UTTERANCES = 8
-MAX_REJECT_SHARE = 0.2
 
 
 class SynthesizeStageParams(Section):
@@ -120,7 +119,7 @@ def run(params: SynthesizeStageParams, features: Path, model: Path, out: Path, m
     contract = synthesis_contract(params.mel.n_mels)
     shards.write_table(out / "synthesis.parquet", contract.table(done), contract)
     shards.write_rejects(out / "rejects.parquet", rejects)
-    finish("synthesize", len(rows), len(done), rejects, MAX_REJECT_SHARE, metrics, extra=_speed(done, speaker.clock))
+    finish("synthesize", len(rows), len(done), rejects, params.synthesize.max_reject_share, metrics, extra=_speed(done, speaker.clock))
 
 
 def utterance_seed(seed: int, utterance_id: str) -> int:
