@@ -1,64 +1,105 @@
-"""Learn the weights of `pipeline.voicing`: ``python -m benchmarks.voicing --egg ../shared/data/emodb_dev/egg``.
+"""Learn the weights of `pipeline.extractors.voicing`: ``python -m benchmarks.voicing --egg ../shared/data/emodb_dev/egg``.
 
-Prints, for each speaker, the voicing error with weights learned from the other speakers, beside praat's; then the weights
-learned from all, to be pasted into the module. The reference is the laryngograph's, as in `benchmarks.pitch`.
+Writes `pipeline/extractors/voicing_weights.py`. A frame's truth is "voiced, and the search's F0 within 20 %"; it is learned where both
+references of `benchmarks.laryngograph` agree, from each clip as it is (with the speaker's limits and with the widest), with noise,
+and within a telephone's band. `benchmarks.pitch` scores each speaker by weights learned from the other speakers.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
+import torch
 import typer
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from scipy.special import expit
 
-from benchmarks.pitch import BenchmarkParams, Clip, adaptive, fixed, read_clip, spread
-from pipeline import voicing
-from pipeline.pitch import speaker_limits, voicing_evidence
-from schemas.params import PitchParams, load_params
+from benchmarks.laryngograph import CONDITIONS, Clip, read_clips, speakers_limits
+from pipeline.extractors import voicing
+from pipeline.extractors.praat_voiced import evidence
+from schemas.params import PitchParams, Section, load_params
 
-RIDGE = 1e-4  # on standardised measures, a frame
+HIDDEN = 16
+EPOCHS = 10
+BATCH = 512
+LEARNING_RATE = 3e-3
+WEIGHT_DECAY = 0.03
+RIGHT = 0.2  # of F0
+WEIGHTS_FILE = Path("pipeline/extractors/voicing_weights.py")
 
-Rows = NDArray[np.float64]
-Truth = NDArray[np.bool_]
-
-
-def evidence(clips: list[Clip], params: PitchParams) -> list[Rows]:
-    """Measures with their context at the frames of each clip; limits are the speaker's own."""
-    wide = [fixed([clip], params, params.floor_hz, params.ceiling_hz)[0] for clip in clips]
-    tracks = {
-        name: np.concatenate([t for c, t in zip(clips, wide, strict=True) if c.speaker == name]) for name in {c.speaker for c in clips}
-    }
-    limits = {name: speaker_limits(track, params) for name, track in tracks.items()}
-    rows = []
-    for clip in clips:
-        samples = clip.samples.astype(np.float64)
-        floor_hz, ceiling_hz = limits[clip.speaker]
-        rows.append(voicing.with_context(voicing_evidence(samples, clip.grid.sample_rate_hz, params, floor_hz, ceiling_hz).measures))
-    return rows
+Array = NDArray[np.float64]
 
 
-def learn(rows: list[Rows], truths: list[Truth]) -> tuple[Rows, float]:
-    """Weights and bias of a logistic model, ridge-regularised on standardised measures, in raw units."""
-    x, y = np.concatenate(rows), np.concatenate(truths).astype(np.float64)
-    mean, std = x.mean(axis=0), x.std(axis=0)
-    z = np.column_stack([(x - mean) / std, np.ones(len(x))])
+class BenchmarkParams(Section):
+    """What is read of `params.yaml`."""
 
-    def loss(w: Rows) -> tuple[float, Rows]:
-        odds = z @ w
-        penalty = np.append(w[:-1], 0.0)
-        value = np.mean(np.logaddexp(0, odds) - y * odds) + RIDGE * (penalty**2).sum()
-        return float(value), z.T @ (expit(odds) - y) / len(y) + 2 * RIDGE * penalty
-
-    w = minimize(loss, np.zeros(z.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 500}).x
-    weights = w[:-1] / std
-    return weights, float(w[-1] - weights @ mean)
+    pitch: PitchParams
 
 
-def error(rows: list[Rows], truths: list[Truth], weights: Rows, bias: float) -> float:
-    """Share of times whose voicing differs."""
-    return float(np.mean((np.concatenate(rows) @ weights + bias > 0) != np.concatenate(truths)))
+class Frames(NamedTuple):
+    """Training frames: measures with their context (n, 60), truth (n,), speaker of each (n,)."""
+
+    measures: Array
+    truth: Array
+    speakers: NDArray[np.str_]
+
+
+def frames(clips: list[Clip], params: PitchParams) -> Frames:
+    """Frames of all clips under all conditions that can be learned from."""
+    widest = params.floor_hz, params.ceiling_hz
+    limits = speakers_limits(clips, params.model_copy(update={"extractor": "praat_ac"}))
+    parts = [_learnable(clip, params, widest) for clip in clips]
+    for condition in CONDITIONS.values():
+        parts += [_learnable(condition(clip), params, limits[clip.speaker]) for clip in clips]
+    return Frames(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def _learnable(clip: Clip, params: PitchParams, limits: tuple[float, float]) -> tuple[Array, Array, NDArray[np.str_]]:
+    found = evidence(clip.samples.astype(np.float64), clip.grid.sample_rate_hz, params, *limits)
+    if found is None:
+        return np.empty((0, 60)), np.empty(0), np.empty(0, dtype=str)
+    n = min(len(found.at_s), len(clip.cycles_hz))  # EmoDB's 16 kHz makes the frames of the clip those of the evidence
+    f0_hz, first, second = np.exp(found.log_f0[:n]), clip.cycles_hz[:n], clip.autocorrelation_hz[:n]
+    agree = (np.isfinite(first) == np.isfinite(second)) & ~clip.undecided[:n]
+    right = (np.abs(f0_hz / first - 1) < RIGHT) & (np.abs(f0_hz / second - 1) < RIGHT)
+    rows = voicing.with_context(found.measures)[:n][agree]
+    return rows, right[agree].astype(np.float64), np.full(len(rows), clip.speaker)
+
+
+def learn(data: Frames, without: str | None = None) -> voicing.Network:
+    """A network learned from all speakers but `without`; the same at every call."""
+    keep = data.speakers != without
+    x, y = data.measures[keep], data.truth[keep]
+    mean, std = x.mean(axis=0), x.std(axis=0) + 1e-6
+    torch.manual_seed(0)
+    inputs, truth = torch.tensor((x - mean) / std, dtype=torch.float32), torch.tensor(y, dtype=torch.float32)
+    net = torch.nn.Sequential(torch.nn.Linear(x.shape[1], HIDDEN), torch.nn.ReLU(), torch.nn.Linear(HIDDEN, 1))
+    optimiser = torch.optim.AdamW(net.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    steps = EPOCHS * (len(x) // BATCH)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps)
+    for at in _shuffled(len(x), steps):
+        optimiser.zero_grad()
+        torch.nn.functional.binary_cross_entropy_with_logits(net(inputs[at])[:, 0], truth[at]).backward()
+        optimiser.step()
+        schedule.step()
+    w1, b1, w2, b2 = (tensor.detach().double().numpy() for tensor in net.parameters())
+    hidden = (w1 / std).T
+    return voicing.Network(hidden, b1 - mean @ hidden, w2[0], float(b2[0]))
+
+
+def _shuffled(n: int, steps: int) -> Iterable[torch.Tensor]:
+    an_epoch = n // BATCH
+    for step in range(steps):
+        if step % an_epoch == 0:
+            order = torch.randperm(n)
+        yield order[(step % an_epoch) * BATCH : (step % an_epoch + 1) * BATCH]
+
+
+def as_module(net: voicing.Network) -> str:
+    """The weights as source, three digits each."""
+    rows = [*net.hidden_weights, net.hidden_biases, np.append(net.weights, net.bias)]
+    lines = "\n".join(" ".join(f"{value:.3g}" for value in row) for row in rows)
+    return f'"""Weights of `pipeline.extractors.voicing`, written by ``python -m benchmarks.voicing``."""\n\nWEIGHTS = """\n{lines}\n"""\n'
 
 
 def main(
@@ -66,25 +107,12 @@ def main(
     limit: Annotated[int | None, typer.Option(help="files to take, evenly over their names")] = None,
     params: Annotated[Path, typer.Option(help="params.yaml")] = Path("params.yaml"),
 ) -> None:
-    """Print scores of left-out speakers, then weights of all."""
-    pitch = load_params(params, BenchmarkParams).pitch.model_copy(update={"extractor": "praat_ac"})
-    clips = [read_clip(path) for path in spread(sorted(egg.glob("*.flac")), limit)]
-    rows = evidence(clips, pitch)
-    truths = [np.isfinite(clip.reference_hz) for clip in clips]  # EmoDB's 16 kHz makes the benchmark's frames those of the evidence
-    praat = [np.isfinite(track) != np.isfinite(clip.reference_hz) for clip, track in zip(clips, adaptive(clips, pitch), strict=True)]
-    print("| speaker left out | praat_ac, adaptive | learned from the others |\n|---|---|---|")
-    for speaker in sorted({clip.speaker for clip in clips}):
-        among = np.array([clip.speaker == speaker for clip in clips])
-        pick = lambda items, keep: [item for item, kept in zip(items, keep, strict=True) if kept]  # noqa: E731
-        weights, bias = learn(pick(rows, ~among), pick(truths, ~among))
-        learned = error(pick(rows, among), pick(truths, among), weights, bias)
-        print(f"| {speaker} | {100 * np.mean(np.concatenate(pick(praat, among))):.2f} % | {100 * learned:.2f} % |")
-    weights, bias = learn(rows, truths)
-    table = np.round(weights.reshape(len(voicing.CONTEXT), len(voicing.MEASURES)), 5)
-    print("\nWEIGHTS = (")
-    for row in table:
-        print(f"    ({', '.join(f'{value:g}' for value in row)}),")
-    print(f")\nBIAS = {bias:.5f}")
+    """Learn from all speakers and write the weights."""
+    pitch = load_params(params, BenchmarkParams).pitch
+    data = frames(read_clips(egg, limit, pitch), pitch)
+    print(f"{len(data.truth)} frames, {100 * data.truth.mean():.1f} % voiced with the right F0")
+    WEIGHTS_FILE.write_text(as_module(learn(data)))
+    print(f"wrote {WEIGHTS_FILE}")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 from pipeline import audio
 from pipeline.duration import frames_between, phone_pools
-from pipeline.pitch import PACKAGES
+from pipeline.extractors.registry import EXTRACTORS
 from pipeline.tracks import analyse
-from schemas.errors import RowError
+from schemas.errors import DependencyError, RowError
 from schemas.params import DurationParams, EnergyParams, ExtractorName, FramesParams, MelParams, PitchParams, Section
 from schemas.reasons import Reason
 from schemas.tables.alignments import Interval
 from schemas.tables.contract import Contract
 
-EXTRACTOR_VERSION = 1  # raise it when a change of code changes values: every row is then computed again
+EXTRACTOR_VERSION = 2  # raise it when a change of code changes values: every row is then computed again
 
 METADATA = ("utterance_id", "corpus", "speaker", "emotion", "intensity", "language", "split", "text")
 _FOR_LIMITS_ALONE = {"floor_hz", "ceiling_hz", "adaptive", "floor_factor", "ceiling_factor", "sample_utterances"}
@@ -64,7 +64,11 @@ def _feature_params(params: FeatureParams) -> dict[str, Any]:
 
 @cache
 def _tool_versions(extractor: ExtractorName) -> dict[str, str]:
-    return {name: version(name) for name in ("numpy", "scipy", "soundfile", "soxr", PACKAGES[extractor])}
+    package = EXTRACTORS[extractor].package
+    try:
+        return {name: version(name) for name in ("numpy", "scipy", "soundfile", "soxr", package)}
+    except PackageNotFoundError as error:
+        raise DependencyError(f"`pitch.extractor: {extractor}` needs a package: pip install {package}") from error
 
 
 def load_hashed(utterance: dict[str, Any], root: Path, sample_rate_hz: int) -> NDArray[np.float32]:

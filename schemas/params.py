@@ -21,7 +21,7 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 AdapterName = Literal["esd", "emodb", "ljspeech", "folder"]
 AlignerName = Literal["pocketsphinx", "textgrid", "mfa"]
-ExtractorName = Literal["praat_ac", "praat_voiced", "dio", "harvest"]
+ExtractorName = Literal["praat_voiced", "praat_ac", "dio", "harvest", "swift_f0"]
 SplitName = Literal["train", "validation", "test"]
 
 
@@ -132,6 +132,7 @@ class PitchParams(Section):
     floor_factor: Annotated[float, Field(ge=0.3, le=1)]
     ceiling_factor: Annotated[float, Field(ge=1.2, le=4)]
     sample_utterances: Annotated[int, Field(ge=1, le=10000)]
+    min_confidence: Annotated[float, Field(ge=0.05, le=0.95)]
     voicing_threshold: Share
     silence_threshold: Share
     octave_cost: Annotated[float, Field(ge=0, le=0.2)]

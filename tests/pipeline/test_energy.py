@@ -42,7 +42,7 @@ def test_gain_shifts_every_frame_by_its_decibels(n_samples: int, gain_db: float)
 
 
 @pytest.mark.parametrize("rate_hz", [16000, 22050, 24000, 44100, 48000])
-@pytest.mark.parametrize("hop", [100, 256])
+@pytest.mark.parametrize("hop", [64, 100, 256, 512])
 def test_click_is_where_its_energy_is_within_a_millisecond(rate_hz: int, hop: int):
     """The click's time from three frames: log-energy of w² about its peak, fitted over the click's whole trace."""
     grid = FrameGrid(rate_hz, hop, 1024, 1024)

@@ -95,6 +95,21 @@ def test_click_peaks_in_the_frame_that_holds_it(rate_hz: int):
     np.testing.assert_allclose(total[16], total[18], rtol=1e-4)
 
 
+@settings(deadline=None, max_examples=60)
+@given(st.sampled_from(RATES_HZ), st.integers(32, 512), st.integers(0, 10_000))
+def test_click_is_where_its_mel_is_within_a_millisecond_at_any_hop(rate_hz: int, hop: int, place: int):
+    """A click's magnitude in a frame is the window's value at it: the place whose window fits the mel's trace best is the click's."""
+    window = 1024 + hop % 2
+    grid, click = FrameGrid(rate_hz, hop, window, window), 10 * hop + window + place % (5 * hop)
+    samples = np.zeros(click + 10 * hop + window, np.float32)
+    samples[click] = 1.0
+    trace = np.exp(log_mel(samples, grid, n_mels=40, f_min_hz=0.0, f_max_hz=7000.0, amplitude_floor=1e-5)).sum(axis=1)
+    centres, offsets = (np.arange(len(trace)) + 0.5) * hop, np.arange(-100, 101) + click
+    shape = np.cos(np.pi * np.clip((centres - offsets[:, None]) / window, -0.5, 0.5)) ** 2
+    best = offsets[np.argmax((shape @ trace) / np.linalg.norm(shape, axis=1))]
+    assert abs(best - click) / rate_hz < 1e-3
+
+
 def test_bytes_do_not_depend_on_the_number_of_blas_threads():
     code = (
         "import hashlib, numpy as np; from pipeline.mel import log_mel; from schemas.frames import FrameGrid;"

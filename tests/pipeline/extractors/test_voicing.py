@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pipeline import voicing
+from pipeline.extractors import voicing
 from pipeline.pitch import extract_f0
 from schemas.frames import FrameGrid
 from schemas.params import Params, load_params
@@ -52,11 +54,44 @@ def test_periods_of_a_tone_are_alike_and_those_of_noise_are_not():
 
 
 def test_context_repeats_the_ends():
-    values = np.arange(10.0).reshape(2, 5)
-    assert voicing.with_context(values).shape == (2, 35)
-    assert (voicing.with_context(values)[0, :5] == values[0]).all()
-    assert (voicing.with_context(values)[0, -5:] == values[1]).all()
+    values = np.arange(24.0).reshape(2, 12)
+    assert voicing.with_context(values).shape == (2, 60)
+    assert (voicing.with_context(values)[0, :12] == values[0]).all()
+    assert (voicing.with_context(values)[0, -12:] == values[1]).all()
 
 
-def test_weights_fit_the_measures():
-    assert np.shape(voicing.WEIGHTS) == (len(voicing.CONTEXT), len(voicing.MEASURES))
+def test_weights_fit_the_measures_and_their_context():
+    network = voicing.learned()
+    hidden = len(network.weights)
+    assert network.hidden_weights.shape == (len(voicing.CONTEXT) * len(voicing.MEASURES), hidden)
+    assert network.hidden_biases.shape == (hidden,)
+
+
+def test_running_median_follows_weight_and_ignores_a_lone_octave():
+    values = np.full(101, 5.0)
+    values[50] += np.log(2)
+    np.testing.assert_array_equal(voicing.running_median(values, np.ones(101)), 5.0)
+    heavy = np.where(np.arange(101) == 50, 100.0, 1.0)
+    assert voicing.running_median(values, heavy)[60] == values[50]
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.tuples(st.floats(3, 7), st.floats(0.01, 1)), min_size=1, max_size=60))
+def test_running_median_equals_a_loop(rows: list[tuple[float, float]]):
+    values, weights = np.array(rows).T
+    found = voicing.running_median(values, weights)
+    for at in range(len(values)):
+        near = slice(max(0, at - 20), at + 21)
+        order = np.argsort(values[near], kind="stable")
+        mass = np.cumsum(weights[near][order])
+        lowest = values[near][order][np.searchsorted(mass, mass[-1] / 2 * (1 - 1e-12))]
+        assert found[at] == pytest.approx(lowest)
+
+
+def test_confidence_trades_frames_for_trust():
+    samples, grid = word(22050) + 0.003 * RNG.standard_normal(33075).astype(np.float32), FrameGrid(22050, 110, 440, 440)
+    counts = []
+    for confidence in (0.05, 0.5, 0.95):
+        params = PARAMS.model_copy(update={"min_confidence": confidence})
+        counts.append(np.isfinite(extract_f0(samples, grid, params, floor_hz=75.0, ceiling_hz=500.0)).sum())
+    assert counts == sorted(counts, reverse=True)

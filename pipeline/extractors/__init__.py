@@ -1,0 +1,1 @@
+"""F0 extractors, one file a family, behind one signature."""
