@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 
 from pipeline.corpora.emotions import canonical_emotion
 from pipeline.corpora.entries import Adapter, Candidate, Entry, Fault
-from pipeline.corpora.tables import Row, read_rows, require_columns
+from pipeline.corpora.tables import Row, Table, is_no_text, read_table, require_columns, unreadable
 from pipeline.corpora.transcripts import MAX_TRANSCRIPT_BYTES, decode
 from pipeline.corpora.tree import Tree
 from schemas.errors import RowError
@@ -49,7 +49,9 @@ def _from_table(tree: Tree, table: CsvTable) -> Iterator[Entry]:
     by_name = {PurePosixPath(path).with_suffix("").as_posix(): path for path in reversed(tree.audio)}
     audio, rows = frozenset(tree.audio), dict[str, Row]()
     twice: set[str] = set()
-    for row in _rows(tree, table):
+    listed = _listed(tree, table)
+    yield from listed.faults
+    for row in listed.rows:
         named = PurePosixPath(row[table.audio].strip()).as_posix()
         path = named if named in audio else by_name.get(named, named)
         if rows.setdefault(path, row) != row:
@@ -67,6 +69,9 @@ def _entry(table: CsvTable, path: str, row: Row | None, twice: bool) -> Entry:
     speaker = _speaker(table, path, row)
     if twice:
         return Fault(path, RowError(Reason.TEXT_MISSING, f"{table.file} has different rows for {path}; keep one"), speaker, stem)
+    broken = unreadable(table.file, row)
+    if broken is not None:
+        return Fault(path, broken, None if is_no_text(speaker) else speaker, stem)
     label = row[table.emotion].strip() if table.emotion is not None else ""
     return Candidate(stem, path, speaker, row[table.text], canonical_emotion(label), label)
 
@@ -84,9 +89,9 @@ def _speaker(table: CsvTable, path: str, row: Row) -> str:
     return row[table.speaker].strip() if table.speaker is not None else _speaker_and_stem(path)[0]
 
 
-def _rows(tree: Tree, table: CsvTable) -> Iterator[Row]:
-    """Rows of the table with each named column and no other."""
+def _listed(tree: Tree, table: CsvTable) -> Table:
+    """The table with each named column and no other."""
     wanted = [column for column in (table.audio, table.text, table.speaker, table.emotion) if column is not None]
-    rows = read_rows(tree, table.file, table.delimiter)
-    require_columns(tree, table.file, rows, wanted)
-    return ({column: row.get(column, "") for column in wanted} for row in rows)
+    read = read_table(tree, table.file, table.delimiter)
+    require_columns(tree, table.file, read.rows, wanted)
+    return Table([{column: row.get(column, "") for column in wanted} for row in read.rows], read.faults)

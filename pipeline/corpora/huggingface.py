@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from pipeline.corpora.emotions import canonical_emotion
 from pipeline.corpora.entries import Adapter, Candidate, Entry, Fault
-from pipeline.corpora.tables import Row, read_rows, require_columns
+from pipeline.corpora.tables import Row, is_no_text, read_table, require_columns, unreadable
 from pipeline.corpora.tree import Tree
 from schemas.errors import RowError
 from schemas.params import CorpusParams, CsvTable, SplitName
@@ -48,9 +48,11 @@ class HuggingFace(Adapter):
         """All from the metadata but the split, which is the folder's name; see `Adapter`."""
         columns = _columns(params.table)
         rows, twice = dict[str, Row](), set[str]()
-        for path, row in _rows(tree, params.table, columns):
-            if rows.setdefault(path, row) != row:
-                twice.add(path)
+        for found in _rows(tree, params.table, columns):
+            if isinstance(found, Fault):
+                yield found
+            elif rows.setdefault(found[0], found[1]) != found[1]:
+                twice.add(found[0])
         for path in tree.audio:
             yield _entry(path, rows.get(path), columns, path in twice)
         for path in sorted(rows.keys() - set(tree.audio)):
@@ -70,17 +72,18 @@ def _columns(table: CsvTable | None) -> _Columns:
     return _Columns(table.audio, *one)
 
 
-def _rows(tree: Tree, table: CsvTable | None, columns: _Columns) -> Iterator[tuple[str, Row]]:
-    """Each metadata row with the path, below the root, of the audio file that it names."""
+def _rows(tree: Tree, table: CsvTable | None, columns: _Columns) -> Iterator[tuple[str, Row] | Fault]:
+    """Each metadata row with the path, below the root, of the audio file that it names; and faults of lines that are no rows."""
     folders = sorted({folder.as_posix() for path in tree.audio for folder in PurePosixPath(path).parents})
     for folder in folders:
         for name in _METADATA if table is None else (table.file,):
             file = (PurePosixPath(folder) / name).as_posix()
             if not (tree.root / file).is_file():
                 continue
-            rows = read_rows(tree, file, "," if table is None else table.delimiter)
-            require_columns(tree, file, rows, [columns.audio])
-            yield from (((PurePosixPath(folder) / row.get(columns.audio, "").strip()).as_posix(), row) for row in rows)
+            read = read_table(tree, file, "," if table is None else table.delimiter)
+            require_columns(tree, file, read.rows, [columns.audio])
+            yield from read.faults
+            yield from (((PurePosixPath(folder) / row.get(columns.audio, "").strip()).as_posix(), row) for row in read.rows)
 
 
 def _first(row: Row, columns: tuple[str, ...]) -> str | None:
@@ -92,6 +95,9 @@ def _entry(path: str, row: Row | None, columns: _Columns, twice: bool) -> Entry:
     if row is None:
         return Fault(path, RowError(Reason.TEXT_MISSING, f"no metadata file names {path}; add a row"))
     speaker = _speaker(row, columns)
+    broken = unreadable("the metadata", row)
+    if broken is not None:
+        return Fault(path, broken, None if is_no_text(speaker) else speaker, stem)
     text = _first(row, columns.text)
     if text is None or twice:
         why = "names it twice with different values" if twice else f"has none of the columns {', '.join(columns.text)}; see `table:`"
@@ -113,5 +119,5 @@ def _unheard(tree: Tree, path: str, row: Row, columns: _Columns) -> Fault:
         tree.inside(path)
     except RowError as error:
         return Fault(path, error)
-    missing = RowError(Reason.AUDIO_MISSING, f"the metadata names {path}, which is not there; restore it or remove the row")
+    missing = RowError(Reason.AUDIO_MISSING, f"the metadata names {path!r}, which is not there; restore it or remove the row")
     return Fault(path, missing, _speaker(row, columns), PurePosixPath(path).stem)

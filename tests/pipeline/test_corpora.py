@@ -130,6 +130,17 @@ def test_esd_first_release_with_subsets_below_the_emotion(tmp_path: Path) -> Non
     assert reasons(listing) == {"c/?/0011/Sad/other/0011_000003.wav": Reason.NAME_UNPARSED}
 
 
+def test_esd_official_split_is_20_30_300_of_each_emotion_and_shares_no_sentence(tmp_path: Path) -> None:
+    numbers = [(emotion, 350 * index + sentence) for index, emotion in enumerate(("Neutral", "Angry")) for sentence in range(1, 351)]
+    put(tmp_path, *(f"0011/{emotion}/0011_{number:06d}.wav" for emotion, number in numbers))
+    put(tmp_path, "0011/0011.txt", data="".join(f"0011_{n:06d}\tSentence {(n - 1) % 350}.\t{e}\n" for e, n in numbers).encode())
+    found = listed(tmp_path, "esd").candidates.values()
+    assert Counter((c.emotion, c.split) for c in found) == {
+        (emotion, split): n for emotion in ("neutral", "angry") for split, n in (("validation", 20), ("test", 30), ("train", 300))
+    }
+    assert len({(c.text, c.split) for c in found}) == 350
+
+
 SPOKEN = "I’ll say “café”."
 
 
