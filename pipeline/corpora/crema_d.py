@@ -23,7 +23,7 @@ CREMA_D = CodedNames(
     emotions={"ANG": "anger", "DIS": "disgust", "FEA": "fear", "HAP": "happy", "NEU": "neutral", "SAD": "sad"},
     intensities={"LO": 0.2, "MD": 0.5, "HI": 0.8, "XX": None, "X": None},  # X: 1040_ITH_SAD_X.wav
     genders=of_speakers(female=_WOMEN, male=" ".join(str(actor) for actor in range(1001, 1092) if str(actor) not in _WOMEN.split())),
-    ignored=re.compile(r"AudioMP3/.*"),  # the same clips as the raters heard them
+    ignored=re.compile(r"(?:.*/)?AudioMP3/.*"),  # the same clips as the raters heard them
     texts=sentences(
         {
             "DFA": "Don't forget a jacket.",

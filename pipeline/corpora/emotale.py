@@ -5,10 +5,14 @@ https://github.com/snehadas/EmoTale (README.md has the sentences).
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeline.corpora.coded import CodedNames
+from pipeline.corpora.entries import Entry
 from pipeline.corpora.texts import sentences
+from pipeline.corpora.tree import Tree
+from schemas.errors import CorpusError
 from schemas.params import CorpusParams
 
 _OTHER = {"da": "EN_", "en": "DK_"}  # by the corpus's language in params.yaml, the clips of the other
@@ -21,6 +25,14 @@ class EmoTale(CodedNames):
     def ignores(self, path: str, params: CorpusParams) -> bool:
         """Whether the clip is in the other language."""
         return path.rpartition("/")[2].startswith(_OTHER.get(params.language[:2], "no clip"))
+
+    def entries(self, tree: Tree, params: CorpusParams) -> Iterator[Entry]:
+        """As of any corpus with coded names; CorpusError if the language is neither of the two."""
+        if params.language[:2] not in _OTHER:
+            raise CorpusError(
+                f"corpus '{tree.name}' is Danish and English; set `corpora.{tree.name}.language` to da or to an English voice"
+            )
+        return super().entries(tree, params)
 
 
 EMOTALE = EmoTale(
