@@ -112,8 +112,8 @@ TREES: dict[AdapterName, CorpusTree] = {
     "emov_db": CorpusTree(
         audio=(
             "bea_Amused/amused_1-15_0001.wav", "bea/Sleepy/sleepiness_1-28_0015.wav", "sam/Angry/anger_336-364_0349.wav",
-            "josh_Neutral/neutral_1-28_0023.wav", "jenie_Disgusted/disgust_1-28_0002.wav", "jenie_Disgusted/disgust_1-28_9999.wav",
-            "sam/Angry/rage_1-28_0001.wav", "bea_Amused/amused.wav",
+            "josh_Neutral/neutral_1-28_0023.wav", "jenie_Disgusted/disgust_1-28_0002.wav", "jenie_Disgusted/disgust_1-28_0007.wav",
+            "sam/Rage/anger_1-28_0001.wav", "bea_Amused/amused.wav", "bea/Angry/anger_197-224_0023.wav",
         ),
         texts={
             "cmuarctic.data": '( arctic_a0001 "Author of the danger trail, Philip Steels, etc." )\n'
@@ -122,16 +122,17 @@ TREES: dict[AdapterName, CorpusTree] = {
         },
         found={
             "c/bea/amused_1-15_0001": ("Author of the danger trail, Philip Steels, etc.", "amused", "amused", "female", None, None),
-            "c/bea/sleepiness_1-28_0015": ("Fifteen.", "sleepy", "sleepiness", "female", None, None),
-            "c/sam/anger_336-364_0349": ('Said \\"so\\".', "angry", "anger", "male", None, None),
+            "c/bea/sleepiness_1-28_0015": ("Fifteen.", "sleepy", "sleepy", "female", None, None),
+            "c/sam/anger_336-364_0349": ('Said \\"so\\".', "angry", "angry", "male", None, None),
             "c/josh/neutral_1-28_0023": ("Twenty-three.", "neutral", "neutral", "male", None, None),
             "c/jenie/disgust_1-28_0002": (
-                "Not at this particular case, Tom, apologized Whittemore.", "disgusted", "disgust", "female", None, None,
+                "Not at this particular case, Tom, apologized Whittemore.", "disgusted", "disgusted", "female", None, None,
             ),
         },
         faults={
-            "c/jenie/disgust_1-28_9999": Reason.TEXT_MISSING,
-            "c/?/sam/Angry/rage_1-28_0001.wav": Reason.NAME_UNPARSED,
+            "c/jenie/disgust_1-28_0007": Reason.TEXT_MISSING,
+            "c/bea/anger_197-224_0023": Reason.TEXT_MISSING,  # outside its range
+            "c/?/sam/Rage/anger_1-28_0001.wav": Reason.NAME_UNPARSED,
             "c/?/bea_Amused/amused.wav": Reason.NAME_UNPARSED,
         },
     ),

@@ -36,9 +36,9 @@ def alignment_row(name: str = "c/s/1", **changes: object) -> dict[str, object]:
 
 def utterance_row(name: str = "c/s/1", **changes: object) -> dict[str, object]:
     row: dict[str, object] = {
-        "utterance_id": name, "corpus": "c", "speaker": "c/s", "emotion": "angry", "emotion_label": "Wut", "intensity": 0.5, "language": "de",
-        "gender": "female", "text": "ja", "audio_path": "s/1.wav", "audio_sha256": "0" * 64, "sample_rate_hz": 16000, "n_samples": 16000,
-        "n_channels": 1, "duration_s": 1.0, "peak_db": -1.0, "split": "train",
+        "utterance_id": name, "corpus": "c", "speaker": "c/s", "emotion": "angry", "emotion_label": "Wut", "intensity": 0.5,
+        "language": "de", "gender": "female", "text": "ja", "audio_path": "s/1.wav", "audio_sha256": "0" * 64,
+        "sample_rate_hz": 16000, "n_samples": 16000, "n_channels": 1, "duration_s": 1.0, "peak_db": -1.0, "split": "train",
     }  # fmt: skip
     return row | changes
 
