@@ -14,10 +14,10 @@ from pipeline.cluster import in_batches, map_batches
 from pipeline.corpora import Candidate, adapter_named
 from pipeline.corpora.listing import Listing, list_corpus
 from pipeline.shards import write_rejects, write_table
-from pipeline.splits import assign_splits, text_group
+from pipeline.splits import Splits, assign_splits, official_splits, text_group
 from pipeline.stage import finish, run_main
 from schemas.errors import RowError
-from schemas.params import CorpusParams, IngestParams, Name, Section, corpus_params, load_params
+from schemas.params import CorpusParams, IngestParams, Name, Section, SplitBy, corpus_params, load_params
 from schemas.reasons import Reason
 from schemas.tables.rejects import reject_row
 from schemas.tables.utterances import SPLITS, UTTERANCES
@@ -64,12 +64,13 @@ def run(corpus_name: str, corpus: CorpusParams, params: IngestParams, root: Path
             rejects.append(reject_row(utterance_id, "ingest", probed))
         else:
             rows.append(_row(utterance_id, corpus_name, corpus, listing.candidates[utterance_id], probed))
-    forced = _add_splits(rows, params)
+    splits, split_by = _splits(rows, listing, params)
+    rows = [row | {"split": split} for row, split in zip(rows, splits.names, strict=True)]
     table, broken = _whole_rows(rows)
     rejects += broken
     write_table(out / "utterances.parquet", table, UTTERANCES)
     write_rejects(out / "rejects.parquet", rejects)
-    extra = _totals(table, listing, forced)
+    extra = _totals(table, listing) | {"split_by": split_by, "split_forced_to_utterance": splits.forced_to_utterance}
     finish(f"ingest {corpus_name}", len(listing), table.num_rows, rejects, params.max_reject_share, metrics, extra)
 
 
@@ -125,13 +126,17 @@ def _row(utterance_id: str, corpus_name: str, corpus: CorpusParams, candidate: C
     }
 
 
-def _add_splits(rows: list[Row], params: IngestParams) -> bool:
-    """Set the split of each row; whether utterances instead of groups had to be hashed."""
-    groups = [text_group(str(row["text"])) if params.split_by == "text" else str(row["speaker"]) for row in rows]
-    splits = assign_splits(groups, [str(row["utterance_id"]) for row in rows], params)
-    for row, split in zip(rows, splits.names, strict=True):
-        row["split"] = split
-    return splits.forced_to_utterance
+def _splits(rows: list[Row], listing: Listing, params: IngestParams) -> tuple[Splits, SplitBy]:
+    """Splits of the rows, and what they are by: text, where the corpus has no partition of its own but `official` is asked for."""
+    ids = [str(row["utterance_id"]) for row in rows]
+    if params.split_by == "speaker":
+        return assign_splits([str(row["speaker"]) for row in rows], ids, params), "speaker"
+    texts = [text_group(str(row["text"])) for row in rows]
+    if params.split_by == "official":
+        own = official_splits([listing.candidates[utterance_id].split for utterance_id in ids], texts, ids, params)
+        if own is not None:
+            return own, "official"
+    return assign_splits(texts, ids, params), "text"
 
 
 def _whole_rows(rows: list[Row]) -> tuple[pa.Table, list[Row]]:
@@ -143,12 +148,12 @@ def _whole_rows(rows: list[Row]) -> tuple[pa.Table, list[Row]]:
     return table.filter(pa.array([index not in broken for index in range(table.num_rows)], pa.bool_())), rejects
 
 
-def _totals(table: pa.Table, listing: Listing, forced: bool) -> dict[str, object]:
+def _totals(table: pa.Table, listing: Listing) -> dict[str, object]:
     splits = Counter(table.column("split").to_pylist())
     return {
         "audio_files": listing.n_audio_files,
+        "audio_files_ignored": listing.n_ignored,
         "splits": {name: splits[name] for name in SPLITS},
-        "split_forced_to_utterance": forced,
         "speakers": len(table.column("speaker").unique()),
         "emotions": Counter(table.column("emotion").to_pylist()),
         "hours": round((pc.sum(table.column("duration_s")).as_py() or 0.0) / 3600, 4),

@@ -1,4 +1,4 @@
-"""Splits by hash: a function of salt and group alone, so utterances that come or go move no other."""
+"""Splits by hash, a function of salt and group alone, so utterances that come or go move no other; and the corpus's own."""
 
 import hashlib
 import unicodedata
@@ -47,6 +47,36 @@ def assign_splits(groups: Sequence[str], utterance_ids: Sequence[str], params: I
     keys = utterance_ids if forced else groups
     split_of_key = _splits_of_keys(set(keys), params)
     return Splits(tuple(split_of_key[key] for key in keys), forced)
+
+
+def official_splits(
+    own: Sequence[SplitName | None], groups: Sequence[str], utterance_ids: Sequence[str], params: IngestParams
+) -> Splits | None:
+    """The corpus's own partition; a wanted split that it lacks is carved out of its train part by hash, as `assign_splits` does.
+
+    Parameters
+    ----------
+    own
+        Of each utterance: what the corpus says.
+    groups, utterance_ids
+        As for `assign_splits`.
+
+    Returns
+    -------
+    Splits | None
+        None where the corpus has no partition: an utterance without a split, or none for training.
+    """
+    named = [name for name in own if name is not None]
+    if len(named) < len(own) or "train" not in named:
+        return None
+    absent = params.model_copy(update={f"{name}_share": 0.0 for name in ("validation", "test") if name in named})
+    if not any((absent.validation_share, absent.test_share)):
+        return Splits(tuple(named), False)
+    at = [index for index, name in enumerate(named) if name == "train"]
+    carved = assign_splits([groups[index] for index in at], [utterance_ids[index] for index in at], absent)
+    for index, name in zip(at, carved.names, strict=True):
+        named[index] = name
+    return Splits(tuple(named), carved.forced_to_utterance)
 
 
 def _wanted(params: IngestParams) -> list[SplitName]:

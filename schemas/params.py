@@ -19,10 +19,14 @@ from schemas.frames import FrameGrid
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
-AdapterName = Literal["esd", "emodb", "ljspeech", "folder"]
+AdapterName = Literal[
+    "esd", "emodb", "ravdess", "crema_d", "emov_db", "savee", "tess", "jl_corpus", "nemo", "emotale",
+    "ljspeech", "vctk", "libritts", "huggingface", "folder",
+]  # fmt: skip
 AlignerName = Literal["pocketsphinx", "textgrid", "mfa"]
 ExtractorName = Literal["praat_voiced", "praat_ac", "dio", "harvest", "swift_f0"]
 SplitName = Literal["train", "validation", "test"]
+SplitBy = Literal["text", "speaker", "official"]
 
 
 class Section(BaseModel):
@@ -32,7 +36,7 @@ class Section(BaseModel):
 
 
 class CsvTable(Section):
-    """Where a generic folder's CSV keeps what: file, delimiter, and the column of each field (null: the corpus has none)."""
+    """Where a table of metadata keeps what: file, delimiter, and the column of each field (null: the corpus has none)."""
 
     file: str
     delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)]
@@ -59,7 +63,7 @@ class IngestParams(Section):
     min_duration_s: Annotated[float, Field(ge=0.05, le=10)]
     max_duration_s: Annotated[float, Field(ge=1, le=600)]
     min_peak_db: Annotated[float, Field(ge=-120, le=0)]
-    split_by: Literal["text", "speaker"]
+    split_by: SplitBy
     validation_share: Annotated[float, Field(ge=0, le=0.5)]
     test_share: Annotated[float, Field(ge=0, le=0.5)]
     split_salt: str

@@ -5,9 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 PROJECT = Path(__file__).resolve().parents[1]
 SHARED_DATA = PROJECT.parent / "shared" / "data"
+
+settings.register_profile("no timing", deadline=None)  # a busy machine is no defect
+settings.load_profile("no timing")
 
 
 @pytest.fixture(scope="session")

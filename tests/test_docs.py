@@ -2,11 +2,17 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 
+from pipeline.corpora import ADAPTERS
+from pipeline.corpora.coded import CodedNames
+from pipeline.corpora.emotions import SAME_AS, canonical_emotion
+from schemas.params import AdapterName
 from schemas.reasons import DESCRIPTIONS, Reason
+from schemas.tables.utterances import EMOTIONS
 from tests.conftest import PROJECT
 
 DOCUMENTS = [PROJECT / "README.md", PROJECT / "CHANGELOG.md", *sorted((PROJECT / "docs").rglob("*.md"))]
@@ -58,3 +64,31 @@ def test_modules_run_in_documents_exist():
     modules = set(re.findall(r"python -m ((?:pipeline|workflows|benchmarks)[\w.]*)", DOCS_TEXT))
     assert modules
     assert [name for name in modules if not (PROJECT / f"{name.replace('.', '/')}.py").is_file()] == []
+
+
+CORPORA = PROJECT / "docs/corpora"
+FACTS = ("home page", "licence", "language", "speakers", "size", "splits")
+
+
+def test_each_adapter_has_a_page_and_a_row_in_the_index_and_each_page_an_adapter():
+    assert {path.stem for path in CORPORA.glob("*.md")} == {*ADAPTERS, "README"} == {*get_args(AdapterName), "README"}
+    index = (CORPORA / "README.md").read_text(encoding="utf-8")
+    assert [name for name in ADAPTERS if f"| [{name}]({name}.md) |" not in index] == []
+
+
+@pytest.mark.parametrize("name", sorted(ADAPTERS))
+def test_page_of_a_corpus_gives_the_facts_and_its_codes(name: AdapterName):
+    page = (CORPORA / f"{name}.md").read_text(encoding="utf-8")
+    assert page.startswith(f"# {name}: ")
+    assert [fact for fact in FACTS if not re.search(rf"^\| {fact} \| .+ \|$", page, re.MULTILINE)] == []
+    adapter = ADAPTERS[name]
+    codes = adapter.emotions if isinstance(adapter, CodedNames) else {}
+    rows = [f"| {code} | {label} | {canonical_emotion(label)} |" for code, label in codes.items()]
+    assert [row for row in rows if row not in page] == []
+    assert ("official" in re.findall(r"^\| splits \| (\w+)", page, re.MULTILINE)) == (name in ("esd", "libritts", "huggingface"))
+
+
+def test_vocabulary_of_emotions_is_in_the_index():
+    index = (CORPORA / "README.md").read_text(encoding="utf-8")
+    rows = [f"| {name} | {', '.join((name, *SAME_AS.get(name, ())))} |" for name in EMOTIONS if name != "unknown"]
+    assert [row for row in rows if row not in index] == []

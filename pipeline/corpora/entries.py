@@ -6,7 +6,7 @@ from typing import Protocol
 
 from pipeline.corpora.tree import Tree
 from schemas.errors import RowError
-from schemas.params import CorpusParams
+from schemas.params import CorpusParams, SplitName
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Candidate:
         One of `schemas.tables.utterances.GENDERS`.
     intensity
         0 .. 1; None where the corpus has none.
+    split
+        The corpus's own; None where it has none.
     """
 
     stem: str
@@ -41,6 +43,7 @@ class Candidate:
     emotion_label: str = ""
     gender: str = "unknown"
     intensity: float | None = None
+    split: SplitName | None = None
 
 
 @dataclass(frozen=True)
@@ -73,12 +76,13 @@ class Adapter(Protocol):
     ----------
     layout
         What it looks for, in a line, for error messages.
-    ignored_folders
-        Folders below the root whose audio is known not to be part of the corpus; nothing else is ever passed over.
     """
 
     layout: str
-    ignored_folders: tuple[str, ...]
+
+    def ignores(self, path: str, params: CorpusParams) -> bool:  # noqa: ARG002
+        """Whether an audio file is known to be no utterance of the corpus. Such files are counted; no other is ever passed over."""
+        return False
 
     def entries(self, tree: Tree, params: CorpusParams) -> Iterable[Entry]:
         """Candidates and faults, in any order.

@@ -8,28 +8,30 @@ import codecs
 import re
 from collections.abc import Iterator
 
-from pipeline.corpora.entries import Candidate, Entry, Fault
+from pipeline.corpora.entries import Adapter, Candidate, Entry, Fault
 from pipeline.corpora.transcripts import MAX_METADATA_BYTES, byte_lines, decode
 from pipeline.corpora.tree import Tree
 from schemas.errors import RowError
-from schemas.params import CorpusParams
+from schemas.params import CorpusParams, SplitName
 from schemas.reasons import Reason
 
 _EMOTIONS = {"angry": "angry", "happy": "happy", "neutral": "neutral", "sad": "sad", "surprise": "surprised", "surprised": "surprised"}
 _FEMALE = frozenset(["0001", "0002", "0003", "0007", "0009", "0015", "0016", "0017", "0018", "0019"])
 _MALE = frozenset(["0004", "0005", "0006", "0008", "0010", "0011", "0012", "0013", "0014", "0020"])
-_AUDIO = re.compile(r"(?P<speaker>\d{4})/(?P<label>[^/]+)/(?:(?:train|test|evaluation)/)?(?P<stem>(?P=speaker)_\d+)\.\w+")
+_AUDIO = re.compile(
+    r"(?P<speaker>\d{4})/(?P<label>[^/]+)/(?:(?P<subset>train|test|evaluation)/)?(?P<stem>(?P=speaker)_(?P<number>\d+))\.\w+"
+)
+_SUBSETS: dict[str, SplitName] = {"train": "train", "evaluation": "validation", "test": "test"}
 _LINE = re.compile(r"\s*(?P<stem>\d{4}_\d+)\s+(?P<rest>.*\S)\s*", re.DOTALL)
 _LABEL_BY_SPACE = re.compile(r"\s+(?:Angry|Happy|Neutral|Sad|Surprise)$")
 
 Transcripts = dict[str, str | RowError]
 
 
-class Esd:
+class Esd(Adapter):
     """Adapter of ESD."""
 
     layout = "0011/0011.txt with lines `0011_000351<tab>text<tab>Angry`, and 0011/Angry/0011_000351.wav"
-    ignored_folders: tuple[str, ...] = ()
 
     def entries(self, tree: Tree, params: CorpusParams) -> Iterator[Entry]:  # noqa: ARG002
         """Emotion from the folder, text from the speaker's transcript; see `Adapter`."""
@@ -38,7 +40,7 @@ class Esd:
         seen = set()
         for path in tree.audio:
             if (parts := _AUDIO.fullmatch(path)) and parts["label"].casefold() in _EMOTIONS:
-                yield _entry(path, parts["speaker"], parts["label"], parts["stem"], transcripts[parts["speaker"]])
+                yield _entry(path, parts, transcripts[parts["speaker"]])
                 seen.add(parts["stem"])
         for speaker, lines in transcripts.items():
             for stem in sorted(lines.keys() - seen):
@@ -46,13 +48,21 @@ class Esd:
                 yield Fault(f"{speaker}/{stem}", missing, speaker, stem)
 
 
-def _entry(path: str, speaker: str, label: str, stem: str, transcripts: Transcripts) -> Entry:
+def _entry(path: str, parts: re.Match[str], transcripts: Transcripts) -> Entry:
+    speaker, label, stem = parts["speaker"], parts["label"], parts["stem"]
     unnamed = RowError(Reason.TEXT_MISSING, f"{speaker}/{speaker}.txt has no line for {stem}, or is not there; add it")
     text = transcripts.get(stem, unnamed)
     if isinstance(text, RowError):
         return Fault(path, text, speaker, stem)
     gender = "female" if speaker in _FEMALE else "male" if speaker in _MALE else "unknown"
-    return Candidate(stem, path, speaker, text, _EMOTIONS[label.casefold()], label, gender)
+    split = _SUBSETS[parts["subset"]] if parts["subset"] else _split(int(parts["number"]))
+    return Candidate(stem, path, speaker, text, _EMOTIONS[label.casefold()], label, gender, split=split)
+
+
+def _split(number: int) -> SplitName:
+    """The corpus's own partition: of each emotion's 350 sentences the first 20 are for evaluation, the next 30 for the test."""
+    sentence = (number - 1) % 350
+    return "validation" if sentence < 20 else "test" if sentence < 50 else "train"
 
 
 def _transcripts(tree: Tree, speaker: str) -> Transcripts:

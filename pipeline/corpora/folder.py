@@ -1,28 +1,24 @@
 """Any folder of recordings: a transcript file beside each, or one CSV for all (`table:` in params.yaml)."""
 
-import csv
-import io
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import Any
 
 from pipeline.corpora.emotions import canonical_emotion
-from pipeline.corpora.entries import Candidate, Entry, Fault
-from pipeline.corpora.transcripts import MAX_METADATA_BYTES, MAX_TRANSCRIPT_BYTES, decode
+from pipeline.corpora.entries import Adapter, Candidate, Entry, Fault
+from pipeline.corpora.tables import Row, Table, is_no_text, read_table, require_columns, unreadable
+from pipeline.corpora.transcripts import MAX_TRANSCRIPT_BYTES, decode
 from pipeline.corpora.tree import Tree
-from schemas.errors import CorpusError, RowError
+from schemas.errors import RowError
 from schemas.params import CorpusParams, CsvTable
 from schemas.reasons import Reason
 
 _TRANSCRIPT_SUFFIXES = (".txt", ".lab")
-_QUOTED = frozenset(",;")  # fields parted by anything else hold stray quotes as text
 
 
-class Folder:
+class Folder(Adapter):
     """Adapter of folders without a layout of their own."""
 
     layout = "audio files at any depth, each with a .txt or .lab of the same name beside it, or a CSV (`table:`)"
-    ignored_folders: tuple[str, ...] = ()
 
     def entries(self, tree: Tree, params: CorpusParams) -> Iterator[Entry]:
         """The speaker is the table's, or the first folder below the root; see `Adapter`."""
@@ -51,9 +47,11 @@ def _from_files(tree: Tree, path: str) -> Entry:
 
 def _from_table(tree: Tree, table: CsvTable) -> Iterator[Entry]:
     by_name = {PurePosixPath(path).with_suffix("").as_posix(): path for path in reversed(tree.audio)}
-    audio, rows = frozenset(tree.audio), dict[str, dict[str, str]]()
+    audio, rows = frozenset(tree.audio), dict[str, Row]()
     twice: set[str] = set()
-    for row in _rows(tree, table):
+    listed = _listed(tree, table)
+    yield from listed.faults
+    for row in listed.rows:
         named = PurePosixPath(row[table.audio].strip()).as_posix()
         path = named if named in audio else by_name.get(named, named)
         if rows.setdefault(path, row) != row:
@@ -64,18 +62,21 @@ def _from_table(tree: Tree, table: CsvTable) -> Iterator[Entry]:
         yield _unheard(tree, table, path, rows[path])
 
 
-def _entry(table: CsvTable, path: str, row: dict[str, str] | None, twice: bool) -> Entry:
+def _entry(table: CsvTable, path: str, row: Row | None, twice: bool) -> Entry:
     speaker, stem = _speaker_and_stem(path)
     if row is None:
         return Fault(path, RowError(Reason.TEXT_MISSING, f"{table.file} has no row for {path}; add one"), speaker, stem)
     speaker = _speaker(table, path, row)
     if twice:
         return Fault(path, RowError(Reason.TEXT_MISSING, f"{table.file} has different rows for {path}; keep one"), speaker, stem)
+    broken = unreadable(table.file, row)
+    if broken is not None:
+        return Fault(path, broken, None if is_no_text(speaker) else speaker, stem)
     label = row[table.emotion].strip() if table.emotion is not None else ""
     return Candidate(stem, path, speaker, row[table.text], canonical_emotion(label), label)
 
 
-def _unheard(tree: Tree, table: CsvTable, path: str, row: dict[str, str]) -> Fault:
+def _unheard(tree: Tree, table: CsvTable, path: str, row: Row) -> Fault:
     try:
         tree.inside(path)
     except RowError as error:
@@ -84,24 +85,13 @@ def _unheard(tree: Tree, table: CsvTable, path: str, row: dict[str, str]) -> Fau
     return Fault(path, missing, _speaker(table, path, row), _speaker_and_stem(path)[1])
 
 
-def _speaker(table: CsvTable, path: str, row: dict[str, str]) -> str:
+def _speaker(table: CsvTable, path: str, row: Row) -> str:
     return row[table.speaker].strip() if table.speaker is not None else _speaker_and_stem(path)[0]
 
 
-def _rows(tree: Tree, table: CsvTable) -> Iterator[dict[str, str]]:
-    """Rows of the table with each named column, "" where a row is short."""
-    try:
-        text = decode(tree.read(table.file, MAX_METADATA_BYTES))
-    except RowError as error:
-        raise CorpusError(f"corpus '{tree.name}': {table.file}: {error.detail}; see `corpora.{tree.name}.table.file`") from None
-    quoting: Any = csv.QUOTE_MINIMAL if table.delimiter in _QUOTED else csv.QUOTE_NONE
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=table.delimiter, quoting=quoting, restval="")
+def _listed(tree: Tree, table: CsvTable) -> Table:
+    """The table with each named column and no other."""
     wanted = [column for column in (table.audio, table.text, table.speaker, table.emotion) if column is not None]
-    missing = [column for column in wanted if column not in (reader.fieldnames or ())]
-    if missing:
-        has = ", ".join(reader.fieldnames or ()) or "none"
-        raise CorpusError(f"corpus '{tree.name}': {table.file} lacks {', '.join(missing)}; its columns are {has}. Mend `table:`")
-    try:
-        yield from ({column: row[column] for column in wanted} for row in reader)
-    except csv.Error as error:
-        raise CorpusError(f"corpus '{tree.name}': {table.file}, line {reader.line_num}: {error}; mend the line") from None
+    read = read_table(tree, table.file, table.delimiter)
+    require_columns(tree, table.file, read.rows, wanted)
+    return Table([{column: row.get(column, "") for column in wanted} for row in read.rows], read.faults)

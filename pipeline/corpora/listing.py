@@ -8,9 +8,11 @@ from pipeline.corpora import Adapter, Candidate, Entry, Fault
 from pipeline.corpora.transcripts import spoken
 from pipeline.corpora.tree import Tree, has_control_characters, scan
 from schemas.errors import CorpusError, ParamsError, RowError
-from schemas.params import CorpusParams
+from schemas.params import AdapterName, CorpusParams
 from schemas.reasons import Reason
 from schemas.tables.utterances import MAX_ID_CHARS
+
+_TABLE_READERS: tuple[AdapterName, ...] = ("folder", "huggingface")
 
 
 @dataclass
@@ -21,10 +23,13 @@ class Listing:
     ----------
     n_audio_files
         Audio files met; the other entries are lines of metadata without audio, and links to folders outside.
+    n_ignored
+        Audio files beside them that the adapter knows not to be part of the corpus (`Adapter.ignores`).
     """
 
     root: Path
     n_audio_files: int
+    n_ignored: int
     candidates: dict[str, Candidate] = field(default_factory=dict)
     faults: dict[str, RowError] = field(default_factory=dict)
 
@@ -42,12 +47,13 @@ def list_corpus(name: str, params: CorpusParams, root: Path, adapter: Adapter) -
     ParamsError
         If `table:` is given to an adapter that does not read it.
     """
-    if params.table is not None and params.adapter != "folder":
-        raise ParamsError(f"`corpora.{name}.table` is read by `adapter: folder` alone, this is {params.adapter}; set it to null")
-    tree = scan(name, root, adapter.ignored_folders)
+    if params.table is not None and params.adapter not in _TABLE_READERS:
+        readers = " and ".join(f"`adapter: {reader}`" for reader in _TABLE_READERS)
+        raise ParamsError(f"`corpora.{name}.table` is read by {readers} alone, this is {params.adapter}; set it to null")
+    tree = scan(name, root, lambda path: adapter.ignores(path, params))
     if not tree.audio and not tree.faults:
         raise CorpusError(f"corpus '{name}': no audio file in {root}; `adapter: {params.adapter}` looks for {adapter.layout}")
-    listing = Listing(tree.root, len(tree.audio) + sum(1 for path, _ in tree.faults if not (tree.root / path).is_dir()))
+    listing = Listing(tree.root, len(tree.audio) + sum(1 for path, _ in tree.faults if not (tree.root / path).is_dir()), tree.n_ignored)
     refused = dict(tree.faults)
     entries = [entry for entry in adapter.entries(tree, params) if _path(entry) not in refused]
     entries += [Fault(path, error) for path, error in refused.items()]

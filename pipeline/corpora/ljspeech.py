@@ -6,7 +6,7 @@ One speaker, named as the corpus; no labels of emotion. Source: Ito and Johnson 
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from pipeline.corpora.entries import Candidate, Entry, Fault
+from pipeline.corpora.entries import Adapter, Candidate, Entry, Fault
 from pipeline.corpora.transcripts import MAX_METADATA_BYTES, byte_lines, decode
 from pipeline.corpora.tree import Tree, is_audio
 from schemas.errors import CorpusError, RowError
@@ -16,11 +16,10 @@ from schemas.reasons import Reason
 _METADATA = "metadata.csv"
 
 
-class LjSpeech:
+class LjSpeech(Adapter):
     """Adapter of LJSpeech-like corpora."""
 
     layout = "metadata.csv with lines `id|text` or `id|text|normalised text`, and wavs/<id>.wav (or .flac, ...)"
-    ignored_folders: tuple[str, ...] = ()
 
     def entries(self, tree: Tree, params: CorpusParams) -> Iterator[Entry]:  # noqa: ARG002
         """Text by id; the normalised text where there is one; see `Adapter`."""

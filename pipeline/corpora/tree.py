@@ -2,6 +2,7 @@
 
 import os
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -29,12 +30,15 @@ class Tree:
         Audio files by suffix, relative to the root with forward slashes, sorted.
     faults
         Of the audio files and links that no adapter may touch: path and why.
+    n_ignored
+        Audio files and links known not to be part of the corpus.
     """
 
     name: str
     root: Path
     audio: tuple[str, ...]
     faults: tuple[tuple[str, RowError], ...]
+    n_ignored: int
 
     def read(self, path: str, max_bytes: int) -> bytes:
         """Bytes of a metadata file.
@@ -68,8 +72,8 @@ class Tree:
         return self.root / path
 
 
-def scan(name: str, root: Path, ignored_folders: tuple[str, ...] = ()) -> Tree:
-    """List a corpus folder. Links are not walked: what they lead to inside the root is met at its own place.
+def scan(name: str, root: Path, ignores: Callable[[str], bool]) -> Tree:
+    """List a corpus folder but for what `ignores` says. Links are not walked: what they lead to inside the root is met at its own place.
 
     Raises
     ------
@@ -78,19 +82,22 @@ def scan(name: str, root: Path, ignored_folders: tuple[str, ...] = ()) -> Tree:
     """
     if not root.is_dir():
         raise CorpusError(f"corpus '{name}': {root} is not a folder; set `corpora.{name}.root` to where the corpus lies")
-    real, audio, faults = root.resolve(), [], []
+    real, audio, faults, n_ignored = root.resolve(), [], [], 0
     for folder, subfolders, files in os.walk(real, onerror=_raise):
         here = Path(folder).relative_to(real)
         links = [link for link in subfolders if (real / here / link).is_symlink()]
-        subfolders[:] = sorted(s for s in subfolders if s not in links and (here / s).as_posix() not in ignored_folders)
+        subfolders[:] = sorted(s for s in subfolders if s not in links)
         for file in [*links, *(f for f in files if is_audio(f))]:
             path = (here / file).as_posix()
+            if ignores(path):
+                n_ignored += 1
+                continue
             fault = _path_fault(path, real)
             if fault is not None:
                 faults.append((path, fault))
             elif file not in links:
                 audio.append(path)
-    return Tree(name, real, tuple(sorted(audio)), tuple(sorted(faults, key=lambda found: found[0])))
+    return Tree(name, real, tuple(sorted(audio)), tuple(sorted(faults, key=lambda found: found[0])), n_ignored)
 
 
 def is_audio(path: str) -> bool:

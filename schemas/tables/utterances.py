@@ -42,7 +42,7 @@ _ARROW = pa.schema(
 
 
 def _summary(table: pa.Table) -> pd.DataFrame:
-    frame: pd.DataFrame = table.drop_columns(["intensity"]).to_pandas()
+    frame: pd.DataFrame = table.to_pandas()
     return frame
 
 
@@ -57,6 +57,7 @@ UTTERANCES = Contract(
                 str, [pandera.Check.str_matches(r"^[^/]+/[^/]+/.+$"), pandera.Check.str_length(5, MAX_ID_CHARS)]
             ),
             "emotion": pandera.Column(str, pandera.Check.isin(EMOTIONS)),
+            "intensity": pandera.Column("float32", pandera.Check.in_range(0, 1), nullable=True),
             "gender": pandera.Column(str, pandera.Check.isin(GENDERS)),
             "text": pandera.Column(str, pandera.Check.str_length(min_value=1)),
             "audio_path": pandera.Column(str, pandera.Check.str_matches(r"^(?!/)(?!.*(^|/)\.\.(/|$)).+$")),

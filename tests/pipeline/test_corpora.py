@@ -96,7 +96,7 @@ def test_file_names_that_no_table_can_hold_are_faults(tmp_path: Path, name: Adap
 
 def test_table_for_an_adapter_that_reads_none_is_a_params_error(tmp_path: Path) -> None:
     put(tmp_path, "a.wav")
-    with pytest.raises(ParamsError, match="read by `adapter: folder` alone, this is esd"):
+    with pytest.raises(ParamsError, match="read by `adapter: folder` and `adapter: huggingface` alone, this is esd"):
         listed(tmp_path, "esd", table())
 
 
@@ -107,7 +107,7 @@ def test_esd_gives_emotion_from_the_folder_text_from_the_transcript_and_gender(t
     put(tmp_path, "0021/0021.txt", data=b"0021_000001\tAnn.\tSad\n")
     found = listed(tmp_path, "esd").candidates
     assert found["c/0011/0011_000351"] == Candidate(
-        "0011_000351", "0011/Angry/0011_000351.wav", "0011", "The nine the eggs, I keep.", "angry", "Angry", "male"
+        "0011_000351", "0011/Angry/0011_000351.wav", "0011", "The nine the eggs, I keep.", "angry", "Angry", "male", split="validation"
     )
     assert (found["c/0015/0015_001401"].emotion, found["c/0015/0015_001401"].gender) == ("surprised", "female")
     assert found["c/0021/0021_000001"].gender == "unknown"
@@ -128,6 +128,17 @@ def test_esd_first_release_with_subsets_below_the_emotion(tmp_path: Path) -> Non
     listing = listed(tmp_path, "esd")
     assert [c.text for c in listing.candidates.values()] == ["Two.", "One."]  # in order of path: evaluation, train
     assert reasons(listing) == {"c/?/0011/Sad/other/0011_000003.wav": Reason.NAME_UNPARSED}
+
+
+def test_esd_official_split_is_20_30_300_of_each_emotion_and_shares_no_sentence(tmp_path: Path) -> None:
+    numbers = [(emotion, 350 * index + sentence) for index, emotion in enumerate(("Neutral", "Angry")) for sentence in range(1, 351)]
+    put(tmp_path, *(f"0011/{emotion}/0011_{number:06d}.wav" for emotion, number in numbers))
+    put(tmp_path, "0011/0011.txt", data="".join(f"0011_{n:06d}\tSentence {(n - 1) % 350}.\t{e}\n" for e, n in numbers).encode())
+    found = listed(tmp_path, "esd").candidates.values()
+    assert Counter((c.emotion, c.split) for c in found) == {
+        (emotion, split): n for emotion in ("neutral", "angry") for split, n in (("validation", 20), ("test", 30), ("train", 300))
+    }
+    assert len({(c.text, c.split) for c in found}) == 350
 
 
 SPOKEN = "I’ll say “café”."
@@ -373,7 +384,7 @@ NAMES = st.text(st.sampled_from("aZ0_. é?#~-"), min_size=1, max_size=8).filter(
 
 @given(
     st.lists(st.tuples(NAMES, NAMES, st.sampled_from([".wav", ".flac", ".WAV", ".txt"])), min_size=1, max_size=12, unique=True),
-    st.sampled_from(["esd", "emodb", "ljspeech", "folder"]),
+    st.sampled_from(sorted(ADAPTERS)),
 )
 def test_any_tree_gives_each_audio_file_once_with_unique_safe_ids(
     tmp_path_factory: pytest.TempPathFactory, names: list[tuple[str, str, str]], adapter: AdapterName

@@ -65,8 +65,9 @@ def test_good_file_becomes_a_row_with_all_that_is_known_of_it(ingested: Ingested
         "n_samples": 12000, "n_channels": 1, "duration_s": 0.75, "split": "train",
     }  # fmt: skip
     assert metrics == {
-        "rows_in": 1, "rows_out": 1, "rejected": 0, "reasons": {}, "audio_files": 1, "splits": {"train": 1, "validation": 0, "test": 0},
-        "split_forced_to_utterance": False, "speakers": 1, "emotions": {"unknown": 1}, "hours": 0.0002,
+        "rows_in": 1, "rows_out": 1, "rejected": 0, "reasons": {}, "audio_files": 1,
+        "audio_files_ignored": 0, "splits": {"train": 1, "validation": 0, "test": 0},
+        "split_by": "text", "split_forced_to_utterance": False, "speakers": 1, "emotions": {"unknown": 1}, "hours": 0.0002,
     }  # fmt: skip
 
 

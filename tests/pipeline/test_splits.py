@@ -5,8 +5,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.splits import assign_splits, hash_share, text_group
-from schemas.params import IngestParams, Section, load_params
+from pipeline.splits import Splits, assign_splits, hash_share, official_splits, text_group
+from schemas.params import IngestParams, Section, SplitName, load_params
 
 
 class OnlyIngest(Section):
@@ -83,3 +83,39 @@ def test_one_speaker_split_by_speaker_is_torn_and_says_so() -> None:
 
 def test_nothing_splits_into_nothing() -> None:
     assert assign_splits([], [], ingest_params()).names == ()
+
+
+def own_of(texts: list[str], parts: dict[str, SplitName]) -> list[SplitName | None]:
+    return [parts[text[0]] for text in texts]
+
+
+TEXTS = [f"{part} sentence {number % 40}" for part in "abc" for number in range(80)]
+PARTS: dict[str, SplitName] = {"a": "train", "b": "validation", "c": "test"}
+
+
+def test_whole_official_partition_is_taken_as_it_stands() -> None:
+    own = own_of(TEXTS, PARTS)
+    assert official_splits(own, TEXTS, ids(240), ingest_params()) == Splits(tuple(own), False)
+
+
+@given(st.sampled_from(["validation", "test"]), st.integers(0, 20))
+def test_split_that_the_corpus_lacks_is_carved_from_train_alone_and_shares_no_sentence(absent: SplitName, salt: int) -> None:
+    parts: dict[str, SplitName] = {key: "train" if part == absent else part for key, part in PARTS.items()}
+    own = own_of(TEXTS, parts)
+    splits = official_splits(own, TEXTS, ids(240), ingest_params(split_salt=str(salt)))
+    assert splits is not None
+    assert set(splits.names) == {"train", "validation", "test"}
+    assert not splits.forced_to_utterance
+    assert all(new == old for new, old in zip(splits.names, own, strict=True) if old != "train")
+    assert len(set(zip(TEXTS, splits.names, strict=True))) == len(set(TEXTS))
+
+
+def test_split_that_is_not_wanted_is_not_carved() -> None:
+    own = own_of(TEXTS, {"a": "train", "b": "train", "c": "test"})
+    assert official_splits(own, TEXTS, ids(240), ingest_params(validation_share=0.0)) == Splits(tuple(own), False)
+
+
+def test_part_of_a_partition_or_one_without_train_is_none() -> None:
+    assert official_splits([None, "train"], ["a", "b"], ids(2), ingest_params()) is None
+    assert official_splits(["test", "validation"], ["a", "b"], ids(2), ingest_params()) is None
+    assert official_splits([], [], [], ingest_params()) is None

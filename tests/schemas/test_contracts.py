@@ -11,6 +11,7 @@ from schemas.reasons import Reason
 from schemas.tables.alignments import ALIGNMENTS
 from schemas.tables.features import features_contract
 from schemas.tables.rejects import REJECTS, reject_row
+from schemas.tables.utterances import UTTERANCES
 
 CONTRACT = features_contract(16)
 
@@ -30,6 +31,15 @@ def feature_row(name: str = "c/s/1", **changes: object) -> dict[str, object]:
 def alignment_row(name: str = "c/s/1", **changes: object) -> dict[str, object]:
     phones = [{"label": "sil", "start_s": 0.0, "end_s": 0.5}, {"label": "a", "start_s": 0.5, "end_s": 1.0}]
     row = {"utterance_id": name, "words": [], "phones": phones, "duration_s": 1.0, "score": None, "text_read": "a", "aligner": "test 1"}
+    return row | changes
+
+
+def utterance_row(name: str = "c/s/1", **changes: object) -> dict[str, object]:
+    row: dict[str, object] = {
+        "utterance_id": name, "corpus": "c", "speaker": "c/s", "emotion": "angry", "emotion_label": "Wut", "intensity": 0.5,
+        "language": "de", "gender": "female", "text": "ja", "audio_path": "s/1.wav", "audio_sha256": "0" * 64,
+        "sample_rate_hz": 16000, "n_samples": 16000, "n_channels": 1, "duration_s": 1.0, "peak_db": -1.0, "split": "train",
+    }  # fmt: skip
     return row | changes
 
 
@@ -58,6 +68,14 @@ def test_a_broken_feature_row_is_found_by_index_and_check(changes, named):
     broken = CONTRACT.broken_rows(table)
     assert [row.index for row in broken] == [1]
     assert named in broken[0].detail
+
+
+@pytest.mark.parametrize("intensity", [None, 0.0, 1.0])
+def test_intensity_of_an_utterance_is_a_share_or_null(intensity):
+    assert UTTERANCES.broken_rows(UTTERANCES.table([utterance_row(intensity=intensity)])) == []
+    broken = UTTERANCES.broken_rows(UTTERANCES.table([utterance_row("c/s/1", intensity=intensity), utterance_row("c/s/2", intensity=1.5)]))
+    assert [row.index for row in broken] == [1]
+    assert "intensity=1.5" in broken[0].detail
 
 
 @pytest.mark.parametrize(
