@@ -13,7 +13,7 @@ from pipeline.corpora.tree import Tree
 from schemas.errors import RowError
 from schemas.reasons import Reason
 
-_ARCTIC = lines_of("cmuarctic.data", r'\(\s*arctic_a(?P<key>\d{4})\s+"(?P<text>.*)"\s*\)', ("{sentence}",))
+_ARCTIC = lines_of("cmuarctic.data", r'\(\s*arctic_a(?P<key>\d{4})\s+"(?P<text>.*)" ?\)', ("{sentence}",))
 
 
 def _texts(tree: Tree) -> Texts:
