@@ -4,6 +4,7 @@ One rule for what a readable file is holds for both: `probe` (what ingest keeps)
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ _BLOCK_SAMPLES = 1 << 18  # of all channels together: 1 MiB of float32
 _SHORTFALL = re.compile(r"^\s*(?:data|SSND)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
 _STREAMED_BYTES = 0x7FFFF000  # sizes from here up are placeholders of programs that wrote to a pipe
 _HEADER_SLIP_BYTES = 64  # writers that count the header as data promise up to this much too much
+_OGG_DAMAGE = ("Corrupted bitstream", "reports a hole", "Junk after the last page", "File ended unexpectedly")  # in libsndfile's log
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,9 @@ class AudioProbe:
         ``n_samples / sample_rate_hz``.
     peak_db
         Loudest sample of all channels, dB re full scale; `SILENCE_PEAK_DB` at the least. Float files may be above 0.
+    swing_db
+        Half the way from the lowest to the highest sample of the channels' mean, dB re full scale: what is left of `peak_db` without a
+        constant offset and without what the channels cancel of each other; `SILENCE_PEAK_DB` at the least.
     sha256
         Of the file's bytes, hex.
     """
@@ -56,6 +61,7 @@ class AudioProbe:
     n_channels: int
     duration_s: float
     peak_db: float
+    swing_db: float
     sha256: str
 
 
@@ -72,7 +78,7 @@ def file_sha256(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise RowError(Reason.AUDIO_UNREADABLE, f"{path.name}: {error.strerror}; allow reading it") from None
+        raise RowError(Reason.AUDIO_UNREADABLE, f"{path.name}: {error.strerror}; look at its disk") from None
 
 
 def probe(path: Path, max_duration_s: float) -> AudioProbe:
@@ -90,19 +96,21 @@ def probe(path: Path, max_duration_s: float) -> AudioProbe:
     RowError
         AUDIO_MISSING, AUDIO_UNREADABLE (also: truncated), AUDIO_EMPTY, AUDIO_TOO_LONG or AUDIO_NOT_FINITE.
     """
-    sha256 = file_sha256(path)
     with _opened(path, max_duration_s) as file:
-        peak, n_samples = 0.0, 0
+        peak, low, high, n_samples = 0.0, np.inf, -np.inf, 0
         for block in _blocks(file, path):
+            mono = _mono(block)
             peak = max(peak, float(np.abs(block).max()))
+            low, high = min(low, float(mono.min())), max(high, float(mono.max()))
             n_samples += len(block)
         return AudioProbe(
             sample_rate_hz=file.samplerate,
             n_samples=n_samples,
             n_channels=file.channels,
             duration_s=n_samples / file.samplerate,
-            peak_db=max(20 * log10(peak), SILENCE_PEAK_DB) if peak > 0 else SILENCE_PEAK_DB,
-            sha256=sha256,
+            peak_db=_db(peak),
+            swing_db=_db((high - low) / 2),
+            sha256=file_sha256(path),
         )
 
 
@@ -137,6 +145,19 @@ def load(path: Path, sample_rate_hz: int) -> NDArray[np.float32]:
     return resampled
 
 
+def load_unchanged(path: Path, sha256: str, sample_rate_hz: int) -> NDArray[np.float32]:
+    """`load` of the very file that ingest hashed.
+
+    Raises
+    ------
+    RowError
+        As `load`; AUDIO_CHANGED if the file has other bytes, before any of them is decoded.
+    """
+    if file_sha256(path) != sha256:
+        raise RowError(Reason.AUDIO_CHANGED, f"{path.name} has other bytes than ingest hashed; run `dvc repro` from ingest")
+    return load(path, sample_rate_hz)
+
+
 def resample(samples: NDArray[np.float32], from_hz: int, to_hz: int) -> NDArray[np.float32]:
     """Samples at another rate, float32 of shape (`resampled_length`,); the same array if the rates are equal."""
     if from_hz == to_hz:
@@ -152,6 +173,10 @@ def resampled_length(n_samples: int, from_hz: int, to_hz: int) -> int:
     return (2 * n_samples * to_hz + from_hz) // (2 * from_hz)
 
 
+def _db(amplitude: float) -> float:
+    return max(20 * log10(amplitude), SILENCE_PEAK_DB) if amplitude > 0 else SILENCE_PEAK_DB
+
+
 def _mono(block: NDArray[np.float32]) -> NDArray[np.float32]:
     return block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
 
@@ -161,6 +186,8 @@ def _require_file(path: Path) -> None:
         raise RowError(Reason.AUDIO_MISSING, f"{path.name} is not there; restore it or remove its line")
     if not path.is_file():  # opening a pipe or a device would wait for ever
         raise RowError(Reason.AUDIO_UNREADABLE, f"{path.name} is not a regular file; replace it by the recording")
+    if not os.access(path, os.R_OK):
+        raise RowError(Reason.AUDIO_UNREADABLE, f"{path.name} may not be read; allow reading it")
 
 
 @contextmanager
@@ -216,3 +243,5 @@ def _blocks(file: sf.SoundFile, path: Path) -> Iterator[NDArray[np.float32]]:
             raise RowError(Reason.AUDIO_NOT_FINITE, f"{path.name} holds NaN or infinite samples after sample {n_read}", n_read)
         n_read += len(block)
         yield block
+    if damage := next((words for words in _OGG_DAMAGE if words in file.extra_info), None):  # pages are checksummed; bad ones are skipped
+        raise RowError(Reason.AUDIO_UNREADABLE, f"{path.name} is damaged: libsndfile says '{damage}'; re-copy it")

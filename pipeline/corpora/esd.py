@@ -19,8 +19,8 @@ _EMOTIONS = {"angry": "angry", "happy": "happy", "neutral": "neutral", "sad": "s
 _FEMALE = frozenset(["0001", "0002", "0003", "0007", "0009", "0015", "0016", "0017", "0018", "0019"])
 _MALE = frozenset(["0004", "0005", "0006", "0008", "0010", "0011", "0012", "0013", "0014", "0020"])
 _AUDIO = re.compile(r"(?P<speaker>\d{4})/(?P<label>[^/]+)/(?:(?:train|test|evaluation)/)?(?P<stem>(?P=speaker)_\d+)\.\w+")
-_LINE = re.compile(r"\s*(?P<stem>\d{4}_\d+)\s+(?P<rest>.*\S)\s*", re.DOTALL)
-_LABEL_BY_SPACE = re.compile(r"\s+(?:Angry|Happy|Neutral|Sad|Surprise)$")
+_LINE = re.compile(r"(?P<stem>\d{4}_\d+)\s+(?P<rest>\S.*)", re.DOTALL)
+_LABEL_BY_SPACE = re.compile(r"\s(?:Angry|Happy|Neutral|Sad|Surprise)$")
 
 Transcripts = dict[str, str | RowError]
 
@@ -101,7 +101,7 @@ def _legacy_line(line: bytes, encoding: str) -> str | tuple[bytes, RowError]:
 
 def _parse(line: str) -> tuple[str, str]:
     """Stem and text of a line whose fields may be parted by spaces where tabs should be; ("", "") if it names no stem."""
-    fields = _LINE.fullmatch(line.lstrip("\ufeff"))
+    fields = _LINE.fullmatch(line.lstrip("\ufeff").strip())
     if not fields:
         return "", ""
     text, tab, _ = fields["rest"].rpartition("\t")

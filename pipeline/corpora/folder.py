@@ -1,7 +1,9 @@
 """Any folder of recordings: a transcript file beside each, or one CSV for all (`table:` in params.yaml)."""
 
+import codecs
 import csv
 import io
+import unicodedata
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
@@ -71,6 +73,9 @@ def _entry(table: CsvTable, path: str, row: dict[str, str] | None, twice: bool) 
     speaker = _speaker(table, path, row)
     if twice:
         return Fault(path, RowError(Reason.TEXT_MISSING, f"{table.file} has different rows for {path}; keep one"), speaker, stem)
+    unreadable = _unreadable(table, row)
+    if unreadable is not None:
+        return Fault(path, unreadable, None if _is_no_text(speaker) else speaker, stem)
     label = row[table.emotion].strip() if table.emotion is not None else ""
     return Candidate(stem, path, speaker, row[table.text], canonical_emotion(label), label)
 
@@ -84,17 +89,29 @@ def _unheard(tree: Tree, table: CsvTable, path: str, row: dict[str, str]) -> Fau
     return Fault(path, missing, _speaker(table, path, row), _speaker_and_stem(path)[1])
 
 
+def _unreadable(table: CsvTable, row: dict[str, str]) -> RowError | None:
+    broken = [column for column, field in row.items() if _is_no_text(field)]
+    if not broken:
+        return None
+    return RowError(Reason.TEXT_UNREADABLE, f"{table.file} has bytes that are not UTF-8 in {', '.join(broken)}; convert it with iconv")
+
+
+def _is_no_text(field: str) -> bool:
+    return any(unicodedata.category(character) == "Cs" for character in field)
+
+
 def _speaker(table: CsvTable, path: str, row: dict[str, str]) -> str:
     return row[table.speaker].strip() if table.speaker is not None else _speaker_and_stem(path)[0]
 
 
 def _rows(tree: Tree, table: CsvTable) -> Iterator[dict[str, str]]:
-    """Rows of the table with each named column, "" where a row is short."""
+    """Rows of the table with each named column, "" where a row is short; bytes that are no UTF-8 are left as surrogates."""
     try:
-        text = decode(tree.read(table.file, MAX_METADATA_BYTES))
+        text = tree.read(table.file, MAX_METADATA_BYTES).removeprefix(codecs.BOM_UTF8).decode(errors="surrogateescape")
     except RowError as error:
         raise CorpusError(f"corpus '{tree.name}': {table.file}: {error.detail}; see `corpora.{tree.name}.table.file`") from None
     quoting: Any = csv.QUOTE_MINIMAL if table.delimiter in _QUOTED else csv.QUOTE_NONE
+    csv.field_size_limit(MAX_METADATA_BYTES)  # an open quote takes in all that follows; one such row must not end the run
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=table.delimiter, quoting=quoting, restval="")
     wanted = [column for column in (table.audio, table.text, table.speaker, table.emotion) if column is not None]
     missing = [column for column in wanted if column not in (reader.fieldnames or ())]
