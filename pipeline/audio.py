@@ -17,6 +17,7 @@ import soundfile as sf
 import soxr
 from numpy.typing import NDArray
 
+from pipeline.mp3 import untagged_samples
 from schemas.errors import RowError
 from schemas.reasons import Reason
 
@@ -30,6 +31,7 @@ _BLOCK_SAMPLES = 1 << 18  # of all channels together: 1 MiB of float32
 _SHORTFALL = re.compile(r"^\s*(?:data|SSND)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
 _STREAMED_BYTES = 0x7FFFF000  # sizes from here up are placeholders of programs that wrote to a pipe
 _HEADER_SLIP_BYTES = 64  # writers that count the header as data promise up to this much too much
+_MP3_SLIP_SAMPLES = 2304  # two frames: the first may lack what it borrows from one before it, the last be cut
 _OGG_DAMAGE = ("Corrupted bitstream", "reports a hole", "Junk after the last page", "File ended unexpectedly")  # in libsndfile's log
 
 
@@ -130,7 +132,8 @@ def load(path: Path, sample_rate_hz: int) -> NDArray[np.float32]:
     Returns
     -------
     NDArray[np.float32]
-        Shape (n,), n > 0; full scale is 1, float files and resampling may pass it.
+        Shape (n,), n > 0; full scale is 1, float files and resampling may pass it. What an encoder put before the first sample is
+        gone (OGG, Opus, MP3 with a LAME tag), but not from an MP3 without that tag: LAME's is then late by 1105 samples.
 
     Raises
     ------
@@ -216,7 +219,7 @@ def _check_header(file: sf.SoundFile, path: Path, max_duration_s: float) -> None
         raise RowError(Reason.AUDIO_UNREADABLE, f"{path.name} claims {n_channels} channels, wants 1 .. {MAX_CHANNELS}", n_channels)
     if not file.frames:
         raise RowError(Reason.AUDIO_EMPTY, f"{path.name} holds no samples", 0)
-    claimed_s = file.frames / rate_hz
+    claimed_s = _claimed(file, path)[0] / rate_hz
     if claimed_s > max_duration_s:
         raise RowError(Reason.AUDIO_TOO_LONG, f"{path.name} lasts {claimed_s:.3f} s, at most {max_duration_s:g} s", claimed_s)
     _check_not_cut(file, path)
@@ -231,11 +234,20 @@ def _check_not_cut(file: sf.SoundFile, path: Path) -> None:
             raise RowError(Reason.AUDIO_UNREADABLE, detail, shortfall)
 
 
+def _claimed(file: sf.SoundFile, path: Path) -> tuple[int, bool]:
+    """Samples a channel that the header, or a count of the frames, promises; whether `file.frames` says just that."""
+    counted = untagged_samples(path) if file.format == "MP3" else None
+    return (file.frames, True) if counted is None else (counted, False)
+
+
 def _blocks(file: sf.SoundFile, path: Path) -> Iterator[NDArray[np.float32]]:
     """Decoded blocks of shape (n, channels), n > 0, all finite, together as many samples as the header claims."""
     n_block, n_read = max(1, _BLOCK_SAMPLES // file.channels), 0
+    n_claimed, is_exact = _claimed(file, path)
     while n_read < file.frames:
         block = file.read(min(n_block, file.frames - n_read), dtype="float32", always_2d=True)
+        if not len(block) and n_read and not is_exact:
+            break
         if not len(block):
             detail = f"{path.name} is cut: {n_read} samples of {file.frames} can be decoded; re-copy it"
             raise RowError(Reason.AUDIO_UNREADABLE, detail, n_read)
@@ -243,5 +255,8 @@ def _blocks(file: sf.SoundFile, path: Path) -> Iterator[NDArray[np.float32]]:
             raise RowError(Reason.AUDIO_NOT_FINITE, f"{path.name} holds NaN or infinite samples after sample {n_read}", n_read)
         n_read += len(block)
         yield block
+    if n_claimed - n_read > _MP3_SLIP_SAMPLES:
+        detail = f"{path.name} has no Xing tag and a varying bit rate: {n_read} samples of {n_claimed} can be decoded; convert it to FLAC"
+        raise RowError(Reason.AUDIO_UNREADABLE, detail, n_read)
     if damage := next((words for words in _OGG_DAMAGE if words in file.extra_info), None):  # pages are checksummed; bad ones are skipped
         raise RowError(Reason.AUDIO_UNREADABLE, f"{path.name} is damaged: libsndfile says '{damage}'; re-copy it")

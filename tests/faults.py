@@ -452,6 +452,27 @@ def mp3(place: Place) -> None:
     place.record(TONE, suffix=".mp3")
 
 
+@case("grids", "ingest", Reason.AUDIO_UNREADABLE)
+def mp3_of_varying_bit_rate_without_a_tag(place: Place) -> None:
+    """It starts softly, so libsndfile takes all frames for short ones and would give a part of the sound as if it were all."""
+    place.record(NOISE * np.repeat([0.01, 2.0], RATE_HZ // 2), 16000, ".mp3")
+    _drop_first_mp3_frame(place)
+
+
+def _drop_first_mp3_frame(place: Place) -> None:
+    data = place.path(".mp3").read_bytes()
+    place.path(".mp3").write_bytes(data[next(at for at in range(40, len(data)) if data[at : at + 2] == data[:2]) :])
+
+
+@case("grids", "align", Reason.ALIGNMENT_MISMATCH)
+def mp3_of_constant_bit_rate_without_a_tag(place: Place) -> None:
+    """Whole, but late and longer than the recording by delay and padding, which the TextGrid tells."""
+    with sf.SoundFile(place.path(".mp3"), "w", RATE_HZ, 1, format="MP3", bitrate_mode="CONSTANT", compression_level=0.5) as file:
+        file.write(TONE)
+    place.path().unlink()
+    _drop_first_mp3_frame(place)
+
+
 @case("grids", "extract", Reason.AUDIO_CHANGED, later=("extract", lambda place: place.record(TONE / 2)))
 def file_changed_before_extract(place: Place) -> None:
     """Good at ingest and align."""
