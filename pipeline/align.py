@@ -29,7 +29,7 @@ from schemas.tables.utterances import UTTERANCES
 BATCH_UTTERANCES = 40
 
 Row = dict[str, object]
-_COLUMNS = ("utterance_id", "speaker", "audio_path", "text", "language", "n_samples", "sample_rate_hz")
+_COLUMNS = ("utterance_id", "speaker", "audio_path", "text", "language", "n_samples", "sample_rate_hz", "audio_sha256")
 
 
 class AlignStageParams(Section):
@@ -71,26 +71,34 @@ def run(corpus: CorpusParams, params: AlignParams, root: Path, utterances: Path,
     TooManyRejectsError
         If more than `align.max_reject_share` of the utterances were rejected.
     """
-    spoken = _spoken(read_table(utterances, UTTERANCES, _COLUMNS))
+    table = read_table(utterances, UTTERANCES, _COLUMNS)
+    spoken = _spoken(table)
     match corpus.aligner:
         case "pocketsphinx":
-            done = _by_pocketsphinx(spoken, corpus, params.pocketsphinx, root)
+            heard = list(zip(spoken, table.column("audio_sha256").to_pylist(), strict=True))
+            done = _by_pocketsphinx(heard, corpus, params.pocketsphinx, root)
         case "textgrid":
             done = _by_textgrid(spoken, _textgrid_folder(root, corpus.textgrid_dir), params.textgrid)
         case "mfa":
             outcomes = align_mfa(spoken, root, params.mfa, len(os.sched_getaffinity(0)))
             done = _sort(spoken, lambda one: _alignment_or_raise(outcomes[one.utterance_id]))
-    table, broken = _whole_rows(done.aligned)
+    aligned, broken = _whole_rows(done.aligned)
     rejects = [*done.rejected, *broken]
-    write_table(out / "alignments.parquet", table, ALIGNMENTS)
+    write_table(out / "alignments.parquet", aligned, ALIGNMENTS)
     write_rejects(out / "rejects.parquet", rejects)
-    finish("align", len(spoken), table.num_rows, rejects, params.max_reject_share, metrics)
+    finish("align", len(spoken), aligned.num_rows, rejects, params.max_reject_share, metrics)
 
 
-def align_pocketsphinx_batch(batch: list[Spoken], root: Path, params: PocketsphinxParams) -> Sorted:
-    """A worker's task: load and align some utterances with this process's decoder."""
+def align_pocketsphinx_batch(batch: list[tuple[Spoken, str]], root: Path, params: PocketsphinxParams) -> Sorted:
+    """A worker's task: load and align some utterances, each with its file's hash, with this process's decoder."""
     aligner = pocketsphinx.process_aligner(params)
-    return _sort(batch, lambda one: aligner.align(one, audio.load(root / one.audio_path, pocketsphinx.SAMPLE_RATE_HZ)))
+    hashes = {one.utterance_id: sha256 for one, sha256 in batch}
+
+    def align(one: Spoken) -> Alignment:
+        samples = audio.load_unchanged(root / one.audio_path, hashes[one.utterance_id], pocketsphinx.SAMPLE_RATE_HZ)
+        return aligner.align(one, samples)
+
+    return _sort([one for one, _ in batch], align)
 
 
 def align_textgrid_batch(batch: list[tuple[Spoken, Path]], params: TextGridParams) -> Sorted:
@@ -99,13 +107,13 @@ def align_textgrid_batch(batch: list[tuple[Spoken, Path]], params: TextGridParam
     return _sort([one for one, _ in batch], lambda one: align_textgrid(paths[one.utterance_id], one, params))
 
 
-def _by_pocketsphinx(spoken: list[Spoken], corpus: CorpusParams, params: PocketsphinxParams, root: Path) -> Sorted:
+def _by_pocketsphinx(heard: list[tuple[Spoken, str]], corpus: CorpusParams, params: PocketsphinxParams, root: Path) -> Sorted:
     if corpus.language.lower().split("-")[0] not in pocketsphinx.LANGUAGES:
         raise ParamsError(
             f"`aligner: pocketsphinx` has an English model, the corpus's language is '{corpus.language}'; use textgrid or mfa"
         )
     task = partial(align_pocketsphinx_batch, root=root.absolute(), params=params)
-    return _joined(map_batches(task, in_batches(spoken, BATCH_UTTERANCES), "align"))
+    return _joined(map_batches(task, in_batches(heard, BATCH_UTTERANCES), "align"))
 
 
 def _by_textgrid(spoken: list[Spoken], folder: Path, params: TextGridParams) -> Sorted:

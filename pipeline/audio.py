@@ -4,6 +4,7 @@ One rule for what a readable file is holds for both: `probe` (what ingest keeps)
 """
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ import soundfile as sf
 import soxr
 from numpy.typing import NDArray
 
+from pipeline.mp3 import untagged_samples
 from schemas.errors import RowError
 from schemas.reasons import Reason
 
@@ -29,6 +31,8 @@ _BLOCK_SAMPLES = 1 << 18  # of all channels together: 1 MiB of float32
 _SHORTFALL = re.compile(r"^\s*(?:data|SSND)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
 _STREAMED_BYTES = 0x7FFFF000  # sizes from here up are placeholders of programs that wrote to a pipe
 _HEADER_SLIP_BYTES = 64  # writers that count the header as data promise up to this much too much
+_MP3_SLIP_SAMPLES = 2304  # two frames: the first may lack what it borrows from one before it, the last be cut
+_OGG_DAMAGE = ("Corrupted bitstream", "reports a hole", "Junk after the last page", "File ended unexpectedly")  # in libsndfile's log
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,9 @@ class AudioProbe:
         ``n_samples / sample_rate_hz``.
     peak_db
         Loudest sample of all channels, dB re full scale; `SILENCE_PEAK_DB` at the least. Float files may be above 0.
+    swing_db
+        Half the way from the lowest to the highest sample of the channels' mean, dB re full scale: what is left of `peak_db` without a
+        constant offset and without what the channels cancel of each other; `SILENCE_PEAK_DB` at the least.
     sha256
         Of the file's bytes, hex.
     """
@@ -56,6 +63,7 @@ class AudioProbe:
     n_channels: int
     duration_s: float
     peak_db: float
+    swing_db: float
     sha256: str
 
 
@@ -72,7 +80,7 @@ def file_sha256(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise RowError(Reason.AUDIO_UNREADABLE, f"{path.name}: {error.strerror}; allow reading it") from None
+        raise RowError(Reason.AUDIO_UNREADABLE, f"{path.name}: {error.strerror}; look at its disk") from None
 
 
 def probe(path: Path, max_duration_s: float) -> AudioProbe:
@@ -90,19 +98,21 @@ def probe(path: Path, max_duration_s: float) -> AudioProbe:
     RowError
         AUDIO_MISSING, AUDIO_UNREADABLE (also: truncated), AUDIO_EMPTY, AUDIO_TOO_LONG or AUDIO_NOT_FINITE.
     """
-    sha256 = file_sha256(path)
     with _opened(path, max_duration_s) as file:
-        peak, n_samples = 0.0, 0
+        peak, low, high, n_samples = 0.0, np.inf, -np.inf, 0
         for block in _blocks(file, path):
+            mono = _mono(block)
             peak = max(peak, float(np.abs(block).max()))
+            low, high = min(low, float(mono.min())), max(high, float(mono.max()))
             n_samples += len(block)
         return AudioProbe(
             sample_rate_hz=file.samplerate,
             n_samples=n_samples,
             n_channels=file.channels,
             duration_s=n_samples / file.samplerate,
-            peak_db=max(20 * log10(peak), SILENCE_PEAK_DB) if peak > 0 else SILENCE_PEAK_DB,
-            sha256=sha256,
+            peak_db=_db(peak),
+            swing_db=_db((high - low) / 2),
+            sha256=file_sha256(path),
         )
 
 
@@ -122,7 +132,8 @@ def load(path: Path, sample_rate_hz: int) -> NDArray[np.float32]:
     Returns
     -------
     NDArray[np.float32]
-        Shape (n,), n > 0; full scale is 1, float files and resampling may pass it.
+        Shape (n,), n > 0; full scale is 1, float files and resampling may pass it. What an encoder put before the first sample is
+        gone (OGG, Opus, MP3 with a LAME tag), but not from an MP3 without that tag: LAME's is then late by 1105 samples.
 
     Raises
     ------
@@ -135,6 +146,19 @@ def load(path: Path, sample_rate_hz: int) -> NDArray[np.float32]:
     if not len(resampled):
         raise RowError(Reason.AUDIO_EMPTY, f"{path.name} has {len(mono)} samples, none is left at {sample_rate_hz} Hz", len(mono))
     return resampled
+
+
+def load_unchanged(path: Path, sha256: str, sample_rate_hz: int) -> NDArray[np.float32]:
+    """`load` of the very file that ingest hashed.
+
+    Raises
+    ------
+    RowError
+        As `load`; AUDIO_CHANGED if the file has other bytes, before any of them is decoded.
+    """
+    if file_sha256(path) != sha256:
+        raise RowError(Reason.AUDIO_CHANGED, f"{path.name} has other bytes than ingest hashed; run `dvc repro` from ingest")
+    return load(path, sample_rate_hz)
 
 
 def resample(samples: NDArray[np.float32], from_hz: int, to_hz: int) -> NDArray[np.float32]:
@@ -152,6 +176,10 @@ def resampled_length(n_samples: int, from_hz: int, to_hz: int) -> int:
     return (2 * n_samples * to_hz + from_hz) // (2 * from_hz)
 
 
+def _db(amplitude: float) -> float:
+    return max(20 * log10(amplitude), SILENCE_PEAK_DB) if amplitude > 0 else SILENCE_PEAK_DB
+
+
 def _mono(block: NDArray[np.float32]) -> NDArray[np.float32]:
     return block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
 
@@ -161,6 +189,8 @@ def _require_file(path: Path) -> None:
         raise RowError(Reason.AUDIO_MISSING, f"{path.name} is not there; restore it or remove its line")
     if not path.is_file():  # opening a pipe or a device would wait for ever
         raise RowError(Reason.AUDIO_UNREADABLE, f"{path.name} is not a regular file; replace it by the recording")
+    if not os.access(path, os.R_OK):
+        raise RowError(Reason.AUDIO_UNREADABLE, f"{path.name} may not be read; allow reading it")
 
 
 @contextmanager
@@ -189,7 +219,7 @@ def _check_header(file: sf.SoundFile, path: Path, max_duration_s: float) -> None
         raise RowError(Reason.AUDIO_UNREADABLE, f"{path.name} claims {n_channels} channels, wants 1 .. {MAX_CHANNELS}", n_channels)
     if not file.frames:
         raise RowError(Reason.AUDIO_EMPTY, f"{path.name} holds no samples", 0)
-    claimed_s = file.frames / rate_hz
+    claimed_s = _claimed(file, path)[0] / rate_hz
     if claimed_s > max_duration_s:
         raise RowError(Reason.AUDIO_TOO_LONG, f"{path.name} lasts {claimed_s:.3f} s, at most {max_duration_s:g} s", claimed_s)
     _check_not_cut(file, path)
@@ -204,11 +234,20 @@ def _check_not_cut(file: sf.SoundFile, path: Path) -> None:
             raise RowError(Reason.AUDIO_UNREADABLE, detail, shortfall)
 
 
+def _claimed(file: sf.SoundFile, path: Path) -> tuple[int, bool]:
+    """Samples a channel that the header, or a count of the frames, promises; whether `file.frames` says just that."""
+    counted = untagged_samples(path) if file.format == "MP3" else None
+    return (file.frames, True) if counted is None else (counted, False)
+
+
 def _blocks(file: sf.SoundFile, path: Path) -> Iterator[NDArray[np.float32]]:
     """Decoded blocks of shape (n, channels), n > 0, all finite, together as many samples as the header claims."""
     n_block, n_read = max(1, _BLOCK_SAMPLES // file.channels), 0
+    n_claimed, is_exact = _claimed(file, path)
     while n_read < file.frames:
         block = file.read(min(n_block, file.frames - n_read), dtype="float32", always_2d=True)
+        if not len(block) and n_read and not is_exact:
+            break
         if not len(block):
             detail = f"{path.name} is cut: {n_read} samples of {file.frames} can be decoded; re-copy it"
             raise RowError(Reason.AUDIO_UNREADABLE, detail, n_read)
@@ -216,3 +255,8 @@ def _blocks(file: sf.SoundFile, path: Path) -> Iterator[NDArray[np.float32]]:
             raise RowError(Reason.AUDIO_NOT_FINITE, f"{path.name} holds NaN or infinite samples after sample {n_read}", n_read)
         n_read += len(block)
         yield block
+    if n_claimed - n_read > _MP3_SLIP_SAMPLES:
+        detail = f"{path.name} has no Xing tag and a varying bit rate: {n_read} samples of {n_claimed} can be decoded; convert it to FLAC"
+        raise RowError(Reason.AUDIO_UNREADABLE, detail, n_read)
+    if damage := next((words for words in _OGG_DAMAGE if words in file.extra_info), None):  # pages are checksummed; bad ones are skipped
+        raise RowError(Reason.AUDIO_UNREADABLE, f"{path.name} is damaged: libsndfile says '{damage}'; re-copy it")

@@ -23,6 +23,7 @@ from schemas.tables.rejects import reject_row
 from schemas.tables.utterances import SPLITS, UTTERANCES
 
 BATCH_FILES = 50
+MAX_PEAK_DB = 20.0  # float files may pass full scale, by less than the energies that the features table holds
 
 Row = dict[str, object]
 Probed = tuple[str, AudioProbe | RowError]
@@ -101,8 +102,12 @@ def _check_limits(found: AudioProbe, params: IngestParams) -> None:
     if found.duration_s < params.min_duration_s:
         detail = f"{found.duration_s:.3f} s, at least {params.min_duration_s:g} s"
         raise RowError(Reason.AUDIO_TOO_SHORT, detail, found.duration_s)
-    if found.peak_db < params.min_peak_db:
-        raise RowError(Reason.AUDIO_SILENT, f"peak {found.peak_db:.1f} dB, at least {params.min_peak_db:g} dB", found.peak_db)
+    if found.peak_db > MAX_PEAK_DB:
+        detail = f"peak {found.peak_db:.1f} dB, at most {MAX_PEAK_DB:g} dB; divide the samples by their full scale"
+        raise RowError(Reason.AUDIO_OVER_SCALE, detail, found.peak_db)
+    if found.swing_db < params.min_peak_db:
+        detail = f"{found.swing_db:.1f} dB as one channel without offset, at least {params.min_peak_db:g} dB; peak {found.peak_db:.1f} dB"
+        raise RowError(Reason.AUDIO_SILENT, detail, found.swing_db)
 
 
 def _row(utterance_id: str, corpus_name: str, corpus: CorpusParams, candidate: Candidate, found: AudioProbe) -> Row:

@@ -12,6 +12,7 @@ class Reason(StrEnum):
     AUDIO_TOO_SHORT = "audio_too_short"
     AUDIO_TOO_LONG = "audio_too_long"
     AUDIO_NOT_FINITE = "audio_not_finite"
+    AUDIO_OVER_SCALE = "audio_over_scale"
     AUDIO_SILENT = "audio_silent"
     AUDIO_CHANGED = "audio_changed"
     TEXT_MISSING = "text_missing"
@@ -35,28 +36,29 @@ class Reason(StrEnum):
 
 DESCRIPTIONS: dict[Reason, str] = {
     Reason.AUDIO_MISSING: "The metadata names an audio file that is not there. Restore the file or remove the line.",
-    Reason.AUDIO_UNREADABLE: "libsndfile cannot decode the file (truncated, wrong extension, unknown format). Convert or re-copy it.",
+    Reason.AUDIO_UNREADABLE: "libsndfile cannot decode the file (cut, damaged, unknown format, no permission). Convert or re-copy it.",
     Reason.AUDIO_EMPTY: "The file holds no samples. Record it again or remove it.",
     Reason.AUDIO_TOO_SHORT: "Shorter than `ingest.min_duration_s`. Lower the limit if such clips are wanted.",
     Reason.AUDIO_TOO_LONG: "Longer than `ingest.max_duration_s`. Cut it into utterances or raise the limit.",
     Reason.AUDIO_NOT_FINITE: "Samples are NaN or infinite. Convert the file again from its source.",
-    Reason.AUDIO_SILENT: "The loudest sample is below `ingest.min_peak_db`. Check the recording.",
+    Reason.AUDIO_OVER_SCALE: "The loudest sample is 20 dB above full scale: a float file that holds 16-bit numbers. Divide them by 32768.",
+    Reason.AUDIO_SILENT: "As one channel without offset, the loudest is below `ingest.min_peak_db`. Check the recording.",
     Reason.AUDIO_CHANGED: "The file's bytes differ from those that ingest hashed. Run `dvc repro` from ingest.",
     Reason.TEXT_MISSING: "No transcript for this audio file, or it is named twice with different texts. Add one line for it.",
     Reason.TEXT_EMPTY: "The transcript holds no letters or digits. Write what is said.",
-    Reason.TEXT_UNREADABLE: "The transcript cannot be decoded as UTF-8 (with or without BOM). Convert it with `iconv`.",
+    Reason.TEXT_UNREADABLE: "The transcript is not UTF-8, holds control characters, or is above 64 KiB. Convert it with `iconv`.",
     Reason.DUPLICATE_ID: "Two files give the same utterance id; the first in path order was kept. Rename one.",
     Reason.NAME_UNPARSED: "The file name does not follow the corpus's code, so speaker or emotion is unknown. Rename or remove it.",
     Reason.PATH_OUTSIDE_ROOT: "The path leaves the corpus root (`..`, absolute, or a link). Copy the file into the corpus.",
     Reason.OUT_OF_VOCABULARY: "A word has no pronunciation. Add it to the dictionary, or allow G2P with `align.pocketsphinx.oov: g2p`.",
-    Reason.ALIGNMENT_MISSING: "The aligner gave nothing for this utterance, or no TextGrid was found for it.",
-    Reason.ALIGNMENT_UNREADABLE: "The TextGrid cannot be parsed, or lacks the named tier. Check `align.textgrid`.",
-    Reason.ALIGNMENT_FAILED: "The aligner found no path through the audio; most often text and audio differ.",
-    Reason.ALIGNMENT_LOW_SCORE: "The score per frame is below `align.pocketsphinx.min_score`; most often text and audio differ.",
-    Reason.ALIGNMENT_MISMATCH: "The alignment is longer than the audio, or its intervals overlap or run backwards.",
-    Reason.ALIGNMENT_NO_SPEECH: "The alignment holds silence alone.",
+    Reason.ALIGNMENT_MISSING: "The aligner gave nothing for this utterance, or no TextGrid was found for it. Add it.",
+    Reason.ALIGNMENT_UNREADABLE: "The TextGrid cannot be parsed, or lacks the named tier of phones. Check `align.textgrid`.",
+    Reason.ALIGNMENT_FAILED: "The aligner found no path through the audio; most often text and audio differ. Mend the text.",
+    Reason.ALIGNMENT_LOW_SCORE: "The score per frame is below `align.pocketsphinx.min_score`; text and audio may differ. Mend the text.",
+    Reason.ALIGNMENT_MISMATCH: "The alignment is longer or shorter than the audio, or its intervals overlap or run backwards. Align again.",
+    Reason.ALIGNMENT_NO_SPEECH: "The alignment holds silence alone. Align again, or remove the recording.",
     Reason.ZERO_FRAME_PHONE: "A phone is too short for one frame and no neighbour can lend one. See `duration.zero_frame_phones`.",
     Reason.CONTRACT_BROKEN: "The computed row breaks its schema; `detail` names the check. Please report it with the file.",
-    Reason.SYNTHESIS_FAILED: "The model or vocoder gave non-finite or empty output for this row.",
+    Reason.SYNTHESIS_FAILED: "The model or vocoder gave non-finite or empty output for this row. Look at the training's losses.",
     Reason.INTERNAL_ERROR: "An unexpected exception; `detail` holds its type and message. Please report it with the file.",
 }

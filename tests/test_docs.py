@@ -14,6 +14,7 @@ from schemas.params import AdapterName
 from schemas.reasons import DESCRIPTIONS, Reason
 from schemas.tables.utterances import EMOTIONS
 from tests.conftest import PROJECT
+from tests.faults import CASES
 
 DOCUMENTS = [PROJECT / "README.md", PROJECT / "CHANGELOG.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 DOCS_TEXT = "\n".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
@@ -29,6 +30,16 @@ def test_every_reason_has_its_row_in_the_table_word_for_word():
     table = (PROJECT / "docs/reasons.md").read_text(encoding="utf-8")
     assert set(DESCRIPTIONS) == set(Reason)
     assert [reason for reason, text in DESCRIPTIONS.items() if f"| `{reason.value}` | {text} |" not in table] == []
+
+
+def test_every_reason_names_its_stages_and_the_fault_that_gives_it():
+    rows = re.findall(r"^\| `(\w+)` \|.*\| ([\w, ]+) \| (?:`(\w+)`)? ?\|$", (PROJECT / "docs/reasons.md").read_text(encoding="utf-8"), re.M)
+    assert [reason for reason, _, _ in rows] == [reason.value for reason in Reason]
+    for reason, stages, example in rows:
+        given = [case for case in CASES if case.fate is not None and reason in case.fate[1][:1]]
+        assert example == (given[0].name if given else ""), reason
+        assert {case.fate[0] for case in given} <= set(stages.split(", ")), reason
+    assert [reason for reason, _, example in rows if not example] == ["contract_broken", "synthesis_failed", "internal_error"]
 
 
 def test_every_reason_is_given_somewhere():

@@ -11,10 +11,12 @@ from schemas.reasons import Reason
 from schemas.tables.alignments import SILENCE, Interval
 
 MAX_FILE_BYTES = 5_000_000
+MAX_TIERS = 1000
+MAX_PHONE_CHARS = 100  # a longer label is a text, not a phone
 
 # Praat's own rule: strings, flags and numbers count only where they stand free; all other text (`xmin =`, `item [1]:`) is comment.
 # So the long and the short format are one sequence of tokens.
-_TOKEN = re.compile(r'"((?:[^"]|"")*)"|(?<!\S)(<\w+>)(?!\S)|(?<!\S)(-?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)(?!\S)')
+_TOKEN = re.compile(r'"([^"]*+(?:""[^"]*+)*+)"|(?<!\S)(<\w+>)(?!\S)|(?<!\S)(-?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)(?!\S)')
 
 
 def read_textgrid(path: Path) -> dict[str, list[Interval]]:
@@ -133,6 +135,9 @@ def align_textgrid(path: Path, spoken: Spoken, params: TextGridParams) -> Alignm
     phone_tier = _tier(tiers, params.phone_tier)
     if phone_tier is None:
         raise _unreadable(path, f"no interval tier '{params.phone_tier}'; it has {', '.join(tiers) or 'none'}")
+    for interval in phone_tier:
+        if len(interval.label) > MAX_PHONE_CHARS:
+            raise _unreadable(path, f"the phone tier has a label of {len(interval.label)} characters; is it the tier with phones?")
     return Alignment(
         words=speech(_tier(tiers, params.word_tier) or [], spoken.duration_s),
         phones=tile(phone_tier, spoken.duration_s),
@@ -220,7 +225,10 @@ def _read_tokens(tokens: Iterator[str | float]) -> tuple[float, dict[str, list[I
     tiers: dict[str, list[Interval]] = {}
     if _string(tokens) != "<exists>":
         return end_s, tiers
-    for _ in range(_count(tokens)):
+    n_tiers = _count(tokens)
+    if n_tiers > MAX_TIERS:
+        raise ValueError(f"declares {n_tiers:g} tiers, at most {MAX_TIERS}")
+    for _ in range(n_tiers):
         kind, name, _, _ = _string(tokens), _string(tokens), _number(tokens), _number(tokens)
         if kind == "IntervalTier":
             tiers[_unused(name, tiers)] = _read_intervals(tokens)
@@ -266,7 +274,7 @@ def _number(tokens: Iterator[str | float]) -> float:
 
 def _count(tokens: Iterator[str | float]) -> int:
     count = _number(tokens)
-    if count < 0 or count != int(count):
+    if count < 0 or not count.is_integer():
         raise ValueError(f"declares {count:g} items")
     return int(count)
 

@@ -22,8 +22,8 @@ _AUDIO = re.compile(
     r"(?P<speaker>\d{4})/(?P<label>[^/]+)/(?:(?P<subset>train|test|evaluation)/)?(?P<stem>(?P=speaker)_(?P<number>\d+))\.\w+"
 )
 _SUBSETS: dict[str, SplitName] = {"train": "train", "evaluation": "validation", "test": "test"}
-_LINE = re.compile(r"\s*(?P<stem>\d{4}_\d+)\s+(?P<rest>.*\S)\s*", re.DOTALL)
-_LABEL_BY_SPACE = re.compile(r"\s+(?:Angry|Happy|Neutral|Sad|Surprise)$")
+_LINE = re.compile(r"(?P<stem>\d{4}_\d+)\s+(?P<rest>\S.*)", re.DOTALL)
+_LABEL_BY_SPACE = re.compile(r"\s(?:Angry|Happy|Neutral|Sad|Surprise)$")
 
 Transcripts = dict[str, str | RowError]
 
@@ -111,7 +111,7 @@ def _legacy_line(line: bytes, encoding: str) -> str | tuple[bytes, RowError]:
 
 def _parse(line: str) -> tuple[str, str]:
     """Stem and text of a line whose fields may be parted by spaces where tabs should be; ("", "") if it names no stem."""
-    fields = _LINE.fullmatch(line.lstrip("\ufeff"))
+    fields = _LINE.fullmatch(line.lstrip("\ufeff").strip())
     if not fields:
         return "", ""
     text, tab, _ = fields["rest"].rpartition("\t")

@@ -36,8 +36,12 @@ def spoken(text: str) -> str:
     Raises
     ------
     RowError
-        TEXT_EMPTY if no letter or digit is in it, TEXT_UNREADABLE if control characters are (most often another encoding).
+        TEXT_EMPTY if no letter or digit is in it, TEXT_UNREADABLE if control characters or bytes that are no UTF-8 are, or it is longer
+        than `MAX_TRANSCRIPT_BYTES`.
     """
+    if len(text.encode(errors="replace")) > MAX_TRANSCRIPT_BYTES:
+        detail = f"the transcript has more than {MAX_TRANSCRIPT_BYTES} bytes; look for a missing quote or line end"
+        raise RowError(Reason.TEXT_UNREADABLE, detail)
     line = " ".join(part for part in (piece.strip() for piece in text.replace("\t", "\n").splitlines()) if part)
     if has_control_characters(line):
         raise RowError(Reason.TEXT_UNREADABLE, "the transcript has control characters; is it UTF-16? convert it with iconv")

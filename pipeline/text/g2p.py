@@ -1,5 +1,6 @@
 """Pronunciations of English words that stand in no dictionary: espeak-ng's IPA, written in the phones of pocketsphinx's cmudict."""
 
+import unicodedata
 from functools import lru_cache
 from itertools import zip_longest
 
@@ -27,6 +28,7 @@ _VOWELS = {
 }  # fmt: skip
 _ARPABET = _CONSONANTS | _VOWELS
 _VOWEL_LETTERS = frozenset(symbol[0] for symbol in _VOWELS)
+_READ_SCRIPTS = ("LATIN", "GREEK")  # espeak-ng names the script of any other letter: "Chinese letter"
 _LONGEST = max(map(len, _ARPABET))
 
 
@@ -46,13 +48,17 @@ def arpabet(word: str) -> list[str]:
     Raises
     ------
     RowError
-        OUT_OF_VOCABULARY if espeak-ng says nothing, or uses a sound that has no ARPAbet phone; the word and the sound are named.
+        OUT_OF_VOCABULARY if the word is in another script, espeak-ng says nothing, or it uses a sound that has no ARPAbet phone; the word
+        and the letter or sound are named.
 
     Notes
     -----
     On 2000 random words of pocketsphinx's cmudict (half of them names) 60 % agree exactly with one of its pronunciations, and the
     phone error rate is 9.7 %. The rest is mostly unstressed vowels (AH for IH) and foreign names.
     """
+    foreign = next((letter for letter in word if letter.isalpha() and not unicodedata.name(letter, "").startswith(_READ_SCRIPTS)), None)
+    if foreign is not None:
+        raise RowError(Reason.OUT_OF_VOCABULARY, f"{word!r} is not written in Latin letters: {foreign!r}; write it as it is said")
     phones = [phone for token in _pronounced(word) for phone in from_ipa(list(token), word)]
     if not phones:
         raise RowError(Reason.OUT_OF_VOCABULARY, f"espeak-ng has no pronunciation for {word!r}; write it another way in the transcript")

@@ -99,7 +99,8 @@ def _spell_numbers(text: str, language: str) -> str:
         return lambda match: f" {spell(match)} "
 
     money = spelled(lambda m: _money(m["amount"] or m["amount_2"], _CURRENCIES[m["sign"] or m["sign_2"]], language))
-    text = re.sub(rf"(?P<sign>[{_SIGN}]) ?(?P<amount>{_NUMBER})|(?P<amount_2>{_NUMBER}) ?(?P<sign_2>[{_SIGN}])", money, text)
+    amount_first = rf"(?<!\d)(?<!\d[.,])(?P<amount_2>{_NUMBER}) ?(?P<sign_2>[{_SIGN}])"  # from the first digit alone: else quadratic
+    text = re.sub(rf"(?P<sign>[{_SIGN}]) ?(?P<amount>{_NUMBER})|{amount_first}", money, text)
     if language == "en":
         text = re.sub(r"\b(\d{1,15})(?:st|nd|rd|th)\b", spelled(lambda m: _in_words(m[1], language, "ordinal")), text, flags=re.IGNORECASE)
         text = re.sub(r"(?<![\d.,])(1[1-9]\d\d|20\d\d)(?![.,]?\d)", spelled(lambda m: _in_words(m[1], language, "year")), text)

@@ -48,5 +48,6 @@ def reject_row(utterance_id: str, stage: str, error: Exception) -> dict[str, obj
     """A row's fault as a row of the rejects table; an unexpected exception becomes `internal_error`."""
     if not isinstance(error, RowError):
         error = RowError(Reason.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
-    detail = error.detail if len(error.detail) <= 500 else error.detail[:497] + "..."
+    detail = error.detail.encode(errors="backslashreplace").decode()  # names of files may hold bytes that are not UTF-8
+    detail = detail if len(detail) <= 500 else detail[:497] + "..."
     return {"utterance_id": utterance_id, "stage": stage, "reason": error.reason.value, "detail": detail, "value": error.value}

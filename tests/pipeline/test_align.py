@@ -36,6 +36,7 @@ def utterance(root: Path, name: str, text: str) -> dict[str, object]:
     try:
         found = probe(root / name, 60)
         known = {"sample_rate_hz": found.sample_rate_hz, "n_samples": found.n_samples, "duration_s": found.duration_s}
+        known["audio_sha256"] = found.sha256
     except RowError:  # a file that went bad after ingest
         known = {"sample_rate_hz": 16000, "n_samples": 16000, "duration_s": 1.0}
     return {

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline.audio import SILENCE_PEAK_DB, file_sha256, load, probe, resample, resampled_length
+from pipeline.audio import SILENCE_PEAK_DB, file_sha256, load, load_unchanged, probe, resample, resampled_length
 from schemas.errors import RowError
 from schemas.reasons import Reason
 
@@ -156,3 +156,34 @@ def test_resampled_length_is_the_nearest_whole_number_and_holds_for_samples(n_sa
     length = resampled_length(n_samples, from_hz, to_hz)
     assert abs(length - n_samples * to_hz / from_hz) <= 0.5
     assert len(resample(np.zeros(n_samples, dtype=np.float32), from_hz, to_hz)) == length
+
+
+def test_swing_is_what_is_left_of_the_peak_without_offset_and_without_what_channels_cancel(tmp_path: Path) -> None:
+    wave = sine(1.0, 16000, amplitude=0.25)
+    for name, samples in {"offset": wave + 0.5, "cancel": np.stack([wave, -wave], axis=1), "alone": wave * 0 + 0.5}.items():
+        sf.write(tmp_path / f"{name}.wav", samples, 16000, subtype="FLOAT")
+    swings_db = {name: probe(tmp_path / f"{name}.wav", 30).swing_db for name in ("offset", "cancel", "alone")}
+    assert swings_db == {"offset": pytest.approx(20 * np.log10(0.25), abs=0.01), "cancel": SILENCE_PEAK_DB, "alone": SILENCE_PEAK_DB}
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_damaged_page_of_an_ogg_file_is_not_passed_over(tmp_path: Path, subtype: str) -> None:
+    """A page with a wrong checksum is skipped by libsndfile, and the samples before and after it come out as if they touched."""
+    sf.write(tmp_path / "a.ogg", np.random.default_rng(0).normal(0, 0.1, 64000), 16000, subtype=subtype)
+    whole = (tmp_path / "a.ogg").read_bytes()
+    for at in range(len(whole) // 3, len(whole), len(whole) // 7):
+        damaged = bytearray(whole)
+        damaged[at] ^= 0x55
+        (tmp_path / "a.ogg").write_bytes(damaged)
+        assert reason_of(tmp_path / "a.ogg") == Reason.AUDIO_UNREADABLE
+
+
+def test_load_unchanged_wants_the_bytes_that_were_hashed(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    sf.write(path, sine(0.5, 16000), 16000)
+    sha256 = file_sha256(path)
+    np.testing.assert_array_equal(load_unchanged(path, sha256, 16000), load(path, 16000))
+    sf.write(path, sine(0.5, 16000, f_hz=221.0), 16000)
+    with pytest.raises(RowError, match="other bytes than ingest hashed") as caught:
+        load_unchanged(path, sha256, 16000)
+    assert caught.value.reason == Reason.AUDIO_CHANGED

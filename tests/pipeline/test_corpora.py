@@ -402,3 +402,30 @@ def test_any_tree_gives_each_audio_file_once_with_unique_safe_ids(
         assert candidate.emotion in EMOTIONS
         assert candidate.gender in GENDERS
         assert (root / candidate.audio_path).is_file()
+
+
+def test_one_row_of_a_table_that_is_not_utf_8_leaves_the_others(tmp_path: Path) -> None:
+    put(tmp_path, "a.wav", "b.wav", "c.wav")
+    put(tmp_path, "list.csv", data="wav,words,who,how\na,schön,ann,\nb,Hi.,Jürgen,\nc,Hi.,ann,\n".encode("latin-1"))
+    listing = listed(tmp_path, "folder", table())
+    assert set(listing.candidates) == {"c/ann/c"}
+    assert reasons(listing) == {"c/ann/a": Reason.TEXT_UNREADABLE, "c/?/b.wav": Reason.TEXT_UNREADABLE}
+
+
+def test_open_quote_in_a_table_ends_no_run(tmp_path: Path) -> None:
+    """All that follows is one field, of more characters than Python's csv takes by itself."""
+    put(tmp_path, "a.wav", "b.wav")
+    put(tmp_path, "list.csv", data=b'wav,words,who,how\na,Hi.,ann,\nb,Hi.,"ann,\n' + b"x" * 200_000)
+    listing = listed(tmp_path, "folder", table())
+    assert set(listing.candidates) == {"c/ann/a"}
+    assert reasons(listing) == {"c/?/b.wav": Reason.NAME_UNPARSED}
+
+
+@pytest.mark.parametrize("name", ["esd", "ljspeech"])
+def test_line_without_end_is_unreadable_and_leaves_the_others(tmp_path: Path, name: AdapterName) -> None:
+    put(tmp_path, "0011/Sad/0011_000001.wav", "0011/Sad/0011_000002.wav", "wavs/0011_000001.wav", "wavs/0011_000002.wav")
+    put(tmp_path, "0011/0011.txt", data=b"0011_000001\t" + b"a " * 50_000 + b"\tSad\n0011_000002\tHi" + b" " * 50_000 + b"you.\tSad\n")
+    put(tmp_path, "metadata.csv", data=b"0011_000001|" + b"a " * 50_000 + b"\n0011_000002|Hi" + b" " * 50_000 + b"you.\n")
+    found = {one.audio_path: one.text for one in listed(tmp_path, name).candidates.values()}
+    assert len(found) == 1
+    assert Reason.TEXT_UNREADABLE in reasons(listed(tmp_path, name)).values()

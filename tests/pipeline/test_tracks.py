@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pipeline.tracks import analyse
 from schemas.frames import FrameGrid
 from schemas.params import EnergyParams, MelParams
-from tests.pipeline.test_pitch import PARAMS, harmonics
+from tests.pipeline.extractors.test_extractors import PARAMS, harmonics
 
 MEL = MelParams(n_mels=80, f_min_hz=0.0, f_max_hz=8000.0, amplitude_floor=1e-5)
 ENERGY = EnergyParams(floor_db=-100.0)

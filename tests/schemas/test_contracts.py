@@ -127,3 +127,8 @@ def test_an_unexpected_exception_becomes_an_internal_error_with_its_message():
     assert row["reason"] == "internal_error"
     assert str(row["detail"]).startswith("ZeroDivisionError: by zero!")
     assert len(str(row["detail"])) == 500
+
+
+def test_detail_with_bytes_that_are_not_utf_8_can_be_written():
+    row = reject_row("c/s/1", "align", RowError(Reason.TEXT_EMPTY, "in \udcff/a.TextGrid"))
+    assert REJECTS.table([row]).column("detail").to_pylist() == ["in \\udcff/a.TextGrid"]

@@ -1,5 +1,6 @@
 """TextGrids as they come: both formats, all encodings, damaged, ambiguous; and the tiles that come of them."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from praatio.utilities import textgrid_io
 
 from pipeline.aligners.alignment import Spoken
-from pipeline.aligners.textgrid import MAX_FILE_BYTES, TextGridFolder, align_textgrid, read_textgrid, write_textgrid
+from pipeline.aligners.textgrid import MAX_FILE_BYTES, MAX_TIERS, TextGridFolder, align_textgrid, read_textgrid, write_textgrid
 from schemas.errors import RowError
 from schemas.params import TextGridParams
 from schemas.reasons import Reason
@@ -193,3 +194,30 @@ def test_every_real_textgrid_reads_as_praatio_reads_it(shared_data: Path) -> Non
         expected = {tier["name"]: [(label, float(start), float(end)) for start, end, label in tier["entries"]] for tier in theirs}
         ours = {name: [(i.label, i.start_s, i.end_s) for i in intervals] for name, intervals in read_textgrid(path).items()}
         assert ours == expected
+
+
+@pytest.mark.parametrize("n_tiers", [f"{MAX_TIERS + 1}", "1e30", "1e999"])
+def test_more_tiers_than_anyone_draws_are_unreadable(tmp_path: Path, n_tiers: str) -> None:
+    path = tmp_path / "a.TextGrid"
+    path.write_text(SHORT.replace("<exists>\n2", f"<exists>\n{n_tiers}"))
+    with pytest.raises(RowError, match="declares") as error:
+        read_textgrid(path)
+    assert reason_of(error) == Reason.ALIGNMENT_UNREADABLE
+
+
+@pytest.mark.parametrize("label", ["a" * 4_000_000, '""' * 2_000_000])
+def test_label_of_megabytes_takes_memory_in_proportion(tmp_path: Path, label: str) -> None:
+    path = tmp_path / "a.TextGrid"
+    path.write_text(SHORT.replace("ʃ", label))
+    tracemalloc.start()
+    read_textgrid(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 12 * path.stat().st_size
+
+
+def test_phone_tier_that_holds_sentences_is_no_phone_tier(tmp_path: Path) -> None:
+    write_one(tmp_path / "a.TextGrid", "word " * 30)
+    with pytest.raises(RowError, match="is it the tier with phones") as error:
+        align_textgrid(tmp_path / "a.TextGrid", spoken(), PARAMS)
+    assert reason_of(error) == Reason.ALIGNMENT_UNREADABLE

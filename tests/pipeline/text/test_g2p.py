@@ -76,3 +76,15 @@ def _edits(a: list[str], b: list[str]) -> int:
         for j, y in enumerate(b, start=1):
             before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (x != y))
     return row[-1]
+
+
+@pytest.mark.parametrize("word", ["你好", "привет", "नमस्ते", "مرحبا", "a你"])
+def test_word_in_another_script_has_no_english_pronunciation(word: str) -> None:
+    """espeak-ng would name the script: "Chinese letter"."""
+    with pytest.raises(RowError, match="not written in Latin letters") as caught:
+        arpabet(word)
+    assert caught.value.reason == Reason.OUT_OF_VOCABULARY
+
+
+def test_greek_letters_are_read_by_name() -> None:
+    assert arpabet("π") == ["P", "AY"]

@@ -60,3 +60,9 @@ def test_text_without_letters_or_digits_gives_no_words(text: str) -> None:
 @given(st.text("0123456789.,-$€%: ", max_size=30))
 def test_any_run_of_digits_and_signs_is_read(text: str) -> None:
     assert bool(words(text, "en-us")) == (has_words(text) or "%" in text)
+
+
+@pytest.mark.parametrize(("text", "n_words"), [("9" * 60_000, 60_000), ("1." * 30_000, 30_000), ("9" * 20_000 + "$", 20_000)])
+def test_number_without_end_is_read_digit_by_digit(text: str, n_words: int) -> None:
+    """A search from each of its digits took 20 s."""
+    assert len(words(text, "en-us")) == n_words
