@@ -86,6 +86,7 @@ class MfaParams(Section):
 
     command: str
     mode: Literal["align", "train"]
+    validate_first: bool
     acoustic_model: str
     dictionary: str
     single_speaker: bool
