@@ -18,6 +18,7 @@ from pipeline.aligners.textgrid import TextGridFolder, align_textgrid
 from pipeline.cluster import in_batches, local_workers, map_batches
 from pipeline.shards import read_table, write_rejects, write_table
 from pipeline.stage import finish, run_main
+from pipeline.text.normalise import check_script
 from schemas.errors import CorpusError, ParamsError, RowError
 from schemas.params import AlignParams, CorpusParams, PocketsphinxParams, Section, TextGridParams, corpus_params, load_params
 from schemas.reasons import Reason
@@ -89,7 +90,13 @@ def run(corpus: CorpusParams, params: AlignParams, root: Path, utterances: Path,
 def align_pocketsphinx_batch(batch: list[Spoken], root: Path, params: PocketsphinxParams) -> Sorted:
     """A worker's task: load and align some utterances with this process's decoder."""
     aligner = pocketsphinx.process_aligner(params)
-    return _sort(batch, lambda one: aligner.align(one, audio.load(root / one.audio_path, pocketsphinx.SAMPLE_RATE_HZ)))
+    return _sort(batch, lambda one: aligner.align(_in_its_script(one), audio.load(root / one.audio_path, pocketsphinx.SAMPLE_RATE_HZ)))
+
+
+def _in_its_script(one: Spoken) -> Spoken:
+    """The same utterance, unless its text is in another script than its language's."""
+    check_script(one.text, one.language)
+    return one
 
 
 def align_textgrid_batch(batch: list[tuple[Spoken, Path]], params: TextGridParams) -> Sorted:

@@ -17,6 +17,7 @@ class Reason(StrEnum):
     TEXT_MISSING = "text_missing"
     TEXT_EMPTY = "text_empty"
     TEXT_UNREADABLE = "text_unreadable"
+    TEXT_SCRIPT = "text_script"
     DUPLICATE_ID = "duplicate_id"
     NAME_UNPARSED = "name_unparsed"
     PATH_OUTSIDE_ROOT = "path_outside_root"
@@ -45,6 +46,7 @@ DESCRIPTIONS: dict[Reason, str] = {
     Reason.TEXT_MISSING: "No transcript for this audio file, or it is named twice with different texts. Add one line for it.",
     Reason.TEXT_EMPTY: "The transcript holds no letters or digits. Write what is said.",
     Reason.TEXT_UNREADABLE: "The transcript cannot be decoded as UTF-8 (with or without BOM). Convert it with `iconv`.",
+    Reason.TEXT_SCRIPT: "The transcript has letters of a script that the language is not written in. Check the corpus's `language`.",
     Reason.DUPLICATE_ID: "Two files give the same utterance id; the first in path order was kept. Rename one.",
     Reason.NAME_UNPARSED: "The file name does not follow the corpus's code, so speaker or emotion is unknown. Rename or remove it.",
     Reason.PATH_OUTSIDE_ROOT: "The path leaves the corpus root (`..`, absolute, or a link). Copy the file into the corpus.",

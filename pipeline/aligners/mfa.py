@@ -24,6 +24,7 @@ from pipeline.aligners.alignment import Alignment, Spoken, speech, tile
 from pipeline.aligners.textgrid import read_textgrid
 from pipeline.audio import MAX_DURATION_S, load, probe
 from pipeline.text.espeak import pronounce
+from pipeline.text.normalise import check_script
 from pipeline.text.normalise import words as words_of
 from schemas.errors import DependencyError, ParamsError, RowError
 from schemas.params import MfaParams
@@ -58,7 +59,7 @@ def align_mfa(spoken: Sequence[Spoken], root: Path, params: MfaParams, n_jobs: i
     Returns
     -------
     dict
-        Utterance id to alignment, or to the `RowError` that rejects it: faults of audio, `TEXT_EMPTY`, `ALIGNMENT_MISSING`
+        Utterance id to alignment, or to the `RowError` that rejects it: faults of audio, `TEXT_EMPTY`, `TEXT_SCRIPT`, `ALIGNMENT_MISSING`
         (MFA left it out), `OUT_OF_VOCABULARY` (names the words), or as `tile`. `score` is MFA's mean log-likelihood of a speech
         frame; None with `mode: train`, where MFA tells none.
 
@@ -184,6 +185,7 @@ def _clear(folder: Path) -> None:
 
 def _checked_text(one: Spoken, root: Path) -> str:
     """The words for the .lab file; a recording that cannot be decoded is rejected here, as one bad file ends MFA's run."""
+    check_script(one.text, one.language)
     text = " ".join(words_of(one.text, one.language))
     if not text:
         raise RowError(Reason.TEXT_EMPTY, f"no words in {one.text[:100]!r}")

@@ -77,6 +77,7 @@ def test_every_utterance_comes_back_aligned_or_rejected_by_name(bench: Bench) ->
         bench.speak("silent.wav", "one", level=0.0),
         bench.speak("oov.wav", "one zyxgrmph two qwv"),
         bench.speak("empty.wav", "..."),
+        bench.speak("script.wav", "один"),
         bad,
     ]
     outcomes = align_mfa(spoken, bench.root, bench.params, n_jobs=2)
@@ -91,6 +92,7 @@ def test_every_utterance_comes_back_aligned_or_rejected_by_name(bench: Bench) ->
         "c/anna/silent": Reason.ALIGNMENT_MISSING,
         "c/anna/oov": Reason.OUT_OF_VOCABULARY,
         "c/anna/empty": Reason.TEXT_EMPTY,
+        "c/anna/script": Reason.TEXT_SCRIPT,
         "c/anna/bad": Reason.AUDIO_UNREADABLE,
     }
     assert rejected(outcomes["c/anna/oov"]).detail.endswith("zyxgrmph, qwv")
