@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.quality import Recording, clipped, noisy, padded, truncated
 from pipeline.quality import MEASURES_VERSION, PhoneLengths, audio_measures, clipping_share, failure, measures_fingerprint, phone_measures
 from schemas.params import QualityParams, Section, load_params
 from schemas.reasons import Reason
@@ -122,6 +123,18 @@ def test_typical_lengths_do_not_depend_on_order_or_batches(spans: list[tuple[str
 
     shuffled = random.sample(spans, len(spans))
     assert found([spans]) == found([[span] for span in shuffled])
+
+
+def test_damage_done_by_the_benchmark_is_what_it_says() -> None:
+    recording = Recording(speech(1e-4), RATE_HZ, np.random.default_rng(4))
+    measured = {snr_db: audio_measures(noisy(recording, snr_db), RATE_HZ, SPEECH_PHONES, VOICED, HOP_S).snr_db for snr_db in (0, 10, 20)}
+    assert measured == {snr_db: pytest.approx(snr_db, abs=2.0) for snr_db in measured}
+    assert clipping_share(clipped(recording, 3.0)) == pytest.approx(
+        0.25, abs=0.02
+    )  # a quarter of a sine's time is above -3 dB, half is tone
+    assert float(np.abs(clipped(recording, 3.0)).max()) < 1.0
+    assert len(truncated(recording, 0.6)) == 0.6 * RATE_HZ
+    assert len(padded(recording, 10.0)) == 11 * RATE_HZ
 
 
 def test_good_values_keep_every_limit() -> None:

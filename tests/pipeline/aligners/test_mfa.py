@@ -218,6 +218,16 @@ def test_real_outputs_of_every_textgrid_format_give_the_same_phones_and_words(sh
         assert len({tuple(phone.label for phone in alignment.phones) for alignment in formats}) == 1
 
 
+def test_real_outputs_without_adaptation_and_of_stereo_files_are_read(shared_data: Path) -> None:
+    paths = [
+        *sorted((samples(shared_data) / "single_speaker").glob("*.TextGrid")),
+        samples(shared_data) / "bad_inputs" / "stereo44k.TextGrid",
+    ]
+    assert len(paths) > 3
+    for path in paths:
+        assert len(real(path).phones) > len(real(path).words) > 4
+
+
 @pytest.mark.parametrize(("name", "words"), [("oov", "zyxgrmph"), ("hyph", "storm's, 3, <unk>, [bracketed], doctor's")])
 def test_real_output_with_unknown_words_is_rejected_and_names_them(shared_data: Path, name: str, words: str) -> None:
     path = samples(shared_data) / "bad_inputs" / f"{name}.TextGrid"
