@@ -121,7 +121,7 @@ def audio_measures(
     Parameters
     ----------
     native
-        float32 of shape (n,) as recorded, before any resampling, which rounds flat tops; full scale is 1.
+        float32 of shape (n,), n > 0, as recorded, before any resampling, which rounds flat tops; full scale is 1.
     native_rate_hz
         Its rate.
     phones
@@ -132,9 +132,9 @@ def audio_measures(
         Distance between frames, seconds; the first centre is at half of it.
     """
     at_frames = _is_speech(phones, (np.arange(len(voiced)) + 0.5) * hop_s)
-    n_frame = max(1, round(_NOISE_FRAME_S * native_rate_hz))
-    n_frames = max(1, len(native) // n_frame)
-    power = np.array([_power(native[at * n_frame : (at + 1) * n_frame]) for at in range(n_frames)])
+    n_frame = min(round(_NOISE_FRAME_S * native_rate_hz), len(native))
+    n_frames = len(native) // n_frame
+    power = (native[: n_frames * n_frame].astype(np.float64) ** 2).reshape(n_frames, n_frame).mean(axis=1)
     in_speech = _is_speech(phones, (np.arange(n_frames) + 0.5) * (n_frame / native_rate_hz))
     speech = float(power[in_speech].mean()) if in_speech.any() else float(power.mean())
     n_edge = max(1, round(_EDGE_S * native_rate_hz))
@@ -155,11 +155,10 @@ def clipping_share(samples: NDArray[np.float32]) -> float:
     peak = float(np.abs(samples).max(initial=0.0))
     if peak == 0.0:
         return 0.0
-    top = np.abs(samples) >= _CLIP_LEVEL * peak
-    flat = (np.abs(np.diff(samples)) <= 2**-14 * peak) & top[1:] & top[:-1]  # from each sample to the next
-    starts = np.flatnonzero(np.diff(flat.astype(np.int8), prepend=0) == 1)
-    ends = np.flatnonzero(np.diff(flat.astype(np.int8), append=0) == -1) + 1
-    lengths = ends - starts + 1  # in samples
+    top = np.flatnonzero(np.abs(samples) >= _CLIP_LEVEL * peak)
+    flat = (np.diff(top) == 1) & (np.abs(np.diff(samples[top])) <= 2**-14 * peak)  # from each to the next
+    change = np.diff(flat.astype(np.int8), prepend=0, append=0)
+    lengths = np.flatnonzero(change == -1) - np.flatnonzero(change == 1) + 1  # of runs, in samples
     return float(lengths[lengths >= _CLIP_RUN].sum() / len(samples))
 
 
@@ -231,7 +230,7 @@ def _is_speech(phones: Sequence[Interval], times_s: NDArray[np.floating]) -> NDA
 
 
 def _power(samples: NDArray[np.float32]) -> float:
-    return float(np.mean(samples.astype(np.float64) ** 2)) if len(samples) else 0.0
+    return float(np.mean(samples.astype(np.float64) ** 2))
 
 
 def _snr_db(power: NDArray[np.float64], speech: float) -> float:
