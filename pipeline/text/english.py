@@ -97,10 +97,10 @@ def _fraction(match: re.Match[str]) -> str:
 
 
 _BEFORE_DATES = (
-    rule(r"(?<=[a-z] )([A-Z][a-z]+) St\.", r"\1 street"),
+    rule(r"(?<=\w )([A-Z][a-z]+) St\.", r"\1 street"),
     rule(r"(?<![\w#])(?:No\.|Nos\.|#) ?(?=\d)", "number"),
     rule(r"\b(Mr|Mrs|Dr)\b(?!\.)", r"\1."),  # British style, without the dot
-    rule(rf"\b({'|'.join(_SHORT_MONTHS)})\.(?= \d)", lambda match: _SHORT_MONTHS[match[1]]),
+    rule(rf"\b({'|'.join(_SHORT_MONTHS)})\.?(?= \d)", lambda match: _SHORT_MONTHS[match[1]]),
     rule(rf"(?<=\d) ({'|'.join(_SHORT_MONTHS)})\b\.?", lambda match: _SHORT_MONTHS[match[1]]),
     expanded(_ABBREVIATIONS),
     rule(r"\b(?P<y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)\b(?!-)", lambda match: _date(match["d"], match["m"], match["y"], match)),
@@ -118,7 +118,9 @@ _AFTER_DATES = (
     measured(NUMBER, _UNITS, _SPACED_UNITS),
     rule(r"(?<![\d-])(?<!\d[.,])(\d{1,3}|1[1-9]\d\d|20\d\d) ?– ?(\d{1,3}|1[1-9]\d\d|20\d\d)(?![\d-]|[.,]\d)", r"\1 to \2"),
     rule(r"(?<![\d-])(?<!\d[.,])(\d{1,3})-(\d{1,3})(?![\d-]|[.,]\d)", r"\1 to \2"),
-    rule(rf"\b({_RULERS}) ({ROMAN})\b(?!\.\w)", lambda match: f"{match[1]} the {_ordinal(str(roman_value(match[2])))}"),
+    rule(r"(?<![\d-])(?<!\d[.,])(1[1-9]\d\d|20\d\d)-(1[1-9]\d\d|20\d\d)(?![\d-]|[.,]\d)", r"\1 to \2"),
+    rule(rf"\b({_RULERS}) ({ROMAN})\b('s)?(?!\.\w)",
+         lambda match: f"{match[1]} the {_ordinal(str(roman_value(match[2])))}{match[3] or ''}"),
     rule(rf"\b([A-Z][a-z]+|[Cc]hapter|[Pp]art|[Vv]olume) (?!I\b|V\b|X\b)({ROMAN})\b(?!\.\w)",
          lambda match: f"{match[1]} {roman_value(match[2])}"),
     rule(r"\b(Chapter|Part|Volume|Book|Act|Scene|Section|Phase|Type|Level) ([IVX])\b(?!\.\w|')",

@@ -46,9 +46,10 @@ _FRACTIONS = {
     "9": "neuntel",
     "10": "zehntel",
 }
-_BEFORE = (
-    r"(?:(?P<before>(?i:der|die|das|den|dem|des|am|im|zum|zur|vom|beim|ein|eine|einen|einem|jeder|jede|jedes|jeden|jedem|ihr|sein))\s+)?"
-)
+_ARTICLES = "der|die|das|den|dem|des|am|im|zum|zur|vom|beim|bis|ab|seit|nach|vor|ein|eine|einen|einem|jeder|jede|jedes|jeden|jedem|ihr|sein"
+_BEFORE = rf"(?:(?P<before>(?i:{_ARTICLES}))\s+)?"
+_COUNT = r"(?<![\d-])(?<!\d[.,])(\d{1,3}|1[1-9]\d\d|20\d\d)"
+_LAST = r"(\d{1,3}|1[1-9]\d\d|20\d\d)(?![\d-]|[.,]\d)"
 _WITH_E, _WITH_ER = {"der", "die", "das", "eine", "jede"}, {"", "ein", "ihr", "sein"}  # after all others -en; "ein" may be -es too
 _RULERS = (
     "Ludwig|Karl|Heinrich|Friedrich|Wilhelm|Otto|Franz|Johannes|Paul|Pius|Benedikt|Gregor|Leo|Georg|Eduard|Richard|Jakob|Elisabeth"
@@ -105,8 +106,7 @@ _RULES = (
     rule(r"\b(?P<h>[01]?\d|2[0-3]):(?P<m>[0-5]\d)(?!:?\d)", _time),
     rule(r"(?<![\d.,])(\d{1,4})(er|ern)\b", lambda match: in_words(match[1], "de", "year") + match[2]),
     rule(r"(?<![\d/.,])(?:(?P<whole>\d+) )?(?P<top>\d)/(?P<bottom>10|[2-9])(?![\d/.])", _fraction),
-    rule(r"(?<![\d-])(?<!\d[.,])(\d{1,4}) ?– ?(\d{1,4})(?![\d-]|[.,]\d)|(?<![\d-])(?<!\d[.,])(\d{1,3})-(\d{1,3})(?![\d-]|[.,]\d)",
-         lambda match: f"{match[1] or match[3]} bis {match[2] or match[4]}"),
+    rule(rf"{_COUNT}(?: ?– ?|-){_LAST}", r"\1 bis \2"),
     rule(rf"\b({_RULERS}) ({ROMAN})\b\.?", lambda match: f"{match[1]} {_ordinal(str(roman_value(match[2])), 'der')}"),
     rule(rf"\b{_BEFORE}(?P<n>{ROMAN})\.(?=\s+[A-ZÄÖÜ][a-zäöü])",
          lambda match: _ordinal(str(roman_value(match["n"])), match["before"]) if match["before"] else match[0]),
@@ -114,11 +114,13 @@ _RULES = (
          lambda match: f"{match[1]} {roman_value(match[2])}"),
     rule(rf"\b{_BEFORE}(?P<n>\d{{1,3}})\.(?=\s+[A-Za-zÄÖÜäöü])",
          lambda match: _ordinal(match["n"], match["before"]) if match["before"] else match[0]),
+    rule(r"\b(\w+t(e[nr]?))\s+(und|oder|bis)\s+(\d{1,3})\.(?=\s+[A-ZÄÖÜ])",
+         lambda match: f"{match[1]} {match[3]} {in_words(match[4], 'de', 'ordinal').removesuffix('e')}{match[2]}"),
     rule(r"\b(?P<n>\d{1,3})\.(?=\s+Jahrhundert)", lambda match: _ordinal(match["n"], "im").removeprefix("im ")),
     rule(r"(?<![\d.,])(1[1-9]\d\d)(?![.,]?\d)", lambda match: _year(match[1])),
-    rule(r"(?<![\d.,])1(?= (?:kilo|zenti|milli|mega|giga|meter|gramm|liter|watt|volt|euro|dollar|prozent|grad|hertz|dezibel|million|%))",
-         "ein"),
-    rule(r"(?<![\d.,])1(?= (?:sekunde|stunde|minute|tonne|milliarde)\b)", "eine"),
+    rule(r"(?<![\d.,])1(?= (?:kilo|zenti|milli(?!on)|mega|giga|meter|gramm|liter|watt|volt|euro|dollar|prozent|grad|hertz|dezibel|%))",
+         "ein", ignore_case=True),
+    rule(r"(?<![\d.,])1(?= (?:sekunde|stunde|minute|tonne|milliarde|million)\b)", "eine", ignore_case=True),
 )  # fmt: skip
 
 

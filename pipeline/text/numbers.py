@@ -8,6 +8,7 @@ CURRENCIES = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY"}
 SIGNS = "".join(map(re.escape, CURRENCIES))
 
 _POINT_DECIMALS = frozenset({"en", "zh", "ja", "ko", "th", "he"})  # languages that write 1,250.5; the others write 1.250,5
+_POINTS = {"en": "point", "de": "komma"}
 _MAX_DIGITS = 15  # longer ones are codes and are read digit by digit
 _NUM2WORDS_NAMES = {"kk": "kz", "nb": "no"}  # where it does not use the ISO code that espeak-ng uses
 
@@ -25,6 +26,11 @@ def number(written: str, language: str) -> str:
     plain = _plain(written, language)
     if plain is None:
         return " ".join(_digits(group, language) for group in re.split(r"[.,]", written))
+    whole, _, fraction = plain.partition(".")
+    if fraction and not fraction.strip("0") and language in _POINTS:  # num2words drops it: "version 2.0"
+        return " ".join(
+            [in_words(whole, language, "cardinal"), _POINTS[language], *(in_words("0", language, "cardinal") for _ in fraction)]
+        )
     return in_words(plain, language, "cardinal")
 
 

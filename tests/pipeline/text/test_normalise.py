@@ -52,6 +52,8 @@ READINGS = [
     ("It's 5 o'clock; May I?", "it's five o'clock may i"),
     ("He may 3 times", "he may three times"),
     ("U.S.A. at 3.5x", "u s a at three point five x"),
+    ("Louis XIV's court, Jan 5, version 2.0", "louis the fourteenth's court january fifth version two point zero"),
+    ("at 221B Baker St. (1990-1995)", "at two hundred and twenty one b baker street nineteen ninety to nineteen ninety five"),
     ("Gov. Smith vs. Acme Inc.", "governor smith versus acme incorporated"),
 ]
 
@@ -75,6 +77,9 @@ GERMAN_READINGS = [
     ("1 €, 2,50 €", "ein euro zwei euro und fünfzig cent"),
     ("1/2, 3/4, 2 1/2, 1½", "ein halb drei viertel zweieinhalb eineinhalb"),
     ("10-12 Leute, 1939–1945", "zehn bis zwölf leute neunzehnhundertneununddreißig bis neunzehnhundertfünfundvierzig"),
+    ("die 1. und 2. Klasse, bis 1. Mai", "die erste und zweite klasse bis ersten mai"),
+    ("1 Million Menschen, 1 Stunde, 1 Euro", "eine million menschen eine stunde ein euro"),
+    ("Version 2.0 und 2,0", "version zwei null und zwei komma null"),
     ("Nr. 5, S. 7, z. B., d.h., v. Chr.", "nummer fünf seite sieben zum beispiel das heißt vor christus"),
     ("Dr. Müller, Hr. Maier usw.", "doktor müller herr maier und so weiter"),
     ("In 7 Stunden geht's los.", "in sieben stunden geht's los"),
