@@ -1,6 +1,5 @@
 """Stage `align`: where in each recording its words and phones are, by the corpus's aligner."""
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -16,9 +15,10 @@ from pipeline.aligners import pocketsphinx
 from pipeline.aligners.alignment import Alignment, Spoken
 from pipeline.aligners.mfa import align_mfa
 from pipeline.aligners.textgrid import TextGridFolder, align_textgrid
-from pipeline.cluster import in_batches, map_batches
+from pipeline.cluster import in_batches, local_workers, map_batches
 from pipeline.shards import read_table, write_rejects, write_table
 from pipeline.stage import finish, run_main
+from pipeline.text.normalise import check_script
 from schemas.errors import CorpusError, ParamsError, RowError
 from schemas.params import AlignParams, CorpusParams, PocketsphinxParams, Section, TextGridParams, corpus_params, load_params
 from schemas.reasons import Reason
@@ -80,7 +80,7 @@ def run(corpus: CorpusParams, params: AlignParams, root: Path, utterances: Path,
         case "textgrid":
             done = _by_textgrid(spoken, _textgrid_folder(root, corpus.textgrid_dir), params.textgrid)
         case "mfa":
-            outcomes = align_mfa(spoken, root, params.mfa, len(os.sched_getaffinity(0)))
+            outcomes = align_mfa(spoken, root, params.mfa, local_workers())
             done = _sort(spoken, lambda one: _alignment_or_raise(outcomes[one.utterance_id]))
     aligned, broken = _whole_rows(done.aligned)
     rejects = [*done.rejected, *broken]
@@ -95,6 +95,7 @@ def align_pocketsphinx_batch(batch: list[tuple[Spoken, str]], root: Path, params
     hashes = {one.utterance_id: sha256 for one, sha256 in batch}
 
     def align(one: Spoken) -> Alignment:
+        check_script(one.text, one.language)
         samples = audio.load_unchanged(root / one.audio_path, hashes[one.utterance_id], pocketsphinx.SAMPLE_RATE_HZ)
         return aligner.align(one, samples)
 

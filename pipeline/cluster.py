@@ -80,13 +80,14 @@ def open_client() -> Iterator["Client"]:
     }
     with (
         dask.config.set(settings),
-        LocalCluster(n_workers=_local_workers(), threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0") as cluster,
+        LocalCluster(n_workers=local_workers(), threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster) as client,
     ):
         yield client
 
 
-def _local_workers() -> int:
+def local_workers() -> int:
+    """Processes that this machine may be given; raises `ParamsError` where ``ESPRESSIVO_WORKERS`` is no number."""
     text = os.environ.get("ESPRESSIVO_WORKERS", "")
     if not text:
         return len(os.sched_getaffinity(0))

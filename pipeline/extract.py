@@ -2,16 +2,18 @@
 
 Workers read audio, compute, validate and write shards; the driver sees ids, counts and rejects alone. A row whose fingerprint
 (audio hash, phones, metadata, parameters, pitch limits, versions) stands in the shard already is not computed again, and a
-shard whose rows are unchanged is not written again.
+shard whose rows are unchanged is not written again. Beside the features stands each utterance's quality, by whose limits it may be
+rejected: the limits, and the corpus's typical phone lengths, are no part of a fingerprint, so changing them computes nothing again.
 """
 
+import dataclasses
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import partial
 from heapq import nsmallest
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,19 +26,21 @@ from pipeline.cluster import in_batches, map_batches
 from pipeline.features import METADATA, FeatureParams, feature_table, features, fingerprinted, load_hashed
 from pipeline.mel import mel_filterbank
 from pipeline.pitch import extract_f0, limits_from_quartiles, log_f0_histogram, quartiles_hz
+from pipeline.quality import AudioMeasures, PhoneLengths, failure, measures_fingerprint, phone_measures
 from pipeline.stage import finish, run_main
 from schemas.errors import RowError, TableError
-from schemas.params import CorpusParams, ExtractParams, Name, PitchParams, corpus_params, load_params
+from schemas.params import CorpusParams, ExtractParams, Name, PitchParams, QualityParams, corpus_params, load_params
 from schemas.reasons import Reason
-from schemas.tables.alignments import ALIGNMENTS
+from schemas.tables.alignments import ALIGNMENTS, Interval
 from schemas.tables.contract import Contract
 from schemas.tables.features import features_contract
+from schemas.tables.quality import QUALITY
 from schemas.tables.rejects import reject_row
 from schemas.tables.speakers import PITCH_LIMITS
 from schemas.tables.utterances import UTTERANCES
 
-_SOUND = ("audio_path", "audio_sha256")
-_PHONES = ("utterance_id", "phones", "duration_s")
+_SOUND = ("audio_path", "audio_sha256", "sample_rate_hz")
+_PHONES = ("utterance_id", "phones", "duration_s", "score")
 _SAMPLE_BATCH = 16  # utterances a task of the first pass
 _MOST_TASKS = 256  # each task reads both tables once, so many shards share a task
 
@@ -48,6 +52,7 @@ class ExtractStageParams(FeatureParams):
 
     corpora: dict[Name, CorpusParams]
     extract: ExtractParams
+    quality: QualityParams
 
 
 @dataclass(frozen=True)
@@ -70,10 +75,27 @@ class ShardRows:
 
 
 @dataclass(frozen=True)
-class ShardDone:
-    """What comes back from a worker: `name` is null where no row is left to store."""
+class CorpusFacts:
+    """What the first pass found: pitch limits by speaker, and typical lengths by phone (see `PhoneLengths.typical`)."""
 
-    name: str | None
+    limits: Limits
+    lengths: dict[str, tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One utterance of a shard: `row` is null where the stored one is still true, `fault` tells the limit of quality that it breaks."""
+
+    row: dict[str, Any] | None
+    quality: dict[str, object]
+    fault: RowError | None
+
+
+@dataclass(frozen=True)
+class ShardDone:
+    """What comes back from a worker: the files that now hold the shard's rows, how many are kept, and the rejects."""
+
+    names: list[str]
     n_rows: int
     rejects: list[dict[str, object]]
 
@@ -110,10 +132,10 @@ def run(corpus: str, params: ExtractStageParams, root: Path, utterances: Path, a
     at = _utterance_rows(ids, speakers.column("utterance_id"))
     limits = _find_limits(corpus, params, places, speakers, at)
     plan = _plan(ids.to_pylist(), at, params.extract.n_shards)
-    task = partial(extract_shards, places, params, limits)
+    task = partial(extract_shards, places, params, CorpusFacts(limits, phone_lengths(alignments).typical()))
     batches = in_batches(plan, -(-len(plan) // _MOST_TASKS) or 1)
     done = [shard for results in map_batches(task, batches, f"extract {corpus}") for shard in results]
-    _prune(out, {shard.name for shard in done})
+    _prune(out, {name for shard in done for name in shard.names})
     rejects = [row for shard in done for row in shard.rejects]
     shards.write_rejects(out / "rejects.parquet", rejects)
     finish(f"extract {corpus}", len(ids), sum(shard.n_rows for shard in done), rejects, params.extract.max_reject_share, metrics)
@@ -141,14 +163,24 @@ def _plan(ids: list[str], utterance_rows: NDArray[np.int64], n_shards: int) -> l
     return plan
 
 
-def _prune(out: Path, names: set[str | None]) -> None:
+def _prune(out: Path, names: set[str]) -> None:
     """Remove shards of rows that are gone, and what crashed workers left."""
-    for path in [*out.glob("features-*.parquet"), *out.glob(".*.partial")]:
+    for path in [*out.glob("features-*.parquet"), *out.glob("quality-*.parquet"), *out.glob(".*.partial")]:
         if path.name not in names:
             path.unlink()
 
 
-# --- first pass: a speaker's pitch limits -----------------------------------------------------------------------------------
+# --- first pass: the corpus's phone lengths, a speaker's pitch limits -------------------------------------------------------
+
+
+def phone_lengths(alignments: Path) -> PhoneLengths:
+    """Lengths of all phones of the corpus, a batch of alignments in memory at a time."""
+    found = PhoneLengths()
+    for batch in shards.iter_batches([alignments], ["phones"]):
+        phones = pc.list_flatten(batch.column("phones"))
+        lengths_s = pc.subtract(phones.field("end_s"), phones.field("start_s")).to_numpy()
+        found.add(phones.field("label").to_pylist(), lengths_s)
+    return found
 
 
 def _find_limits(corpus: str, params: ExtractStageParams, places: Places, speakers: pa.Table, at: NDArray[np.int64]) -> Limits:
@@ -205,34 +237,87 @@ def _limits_row(speaker: str, histograms: list[NDArray[np.int64]], pitch: PitchP
 # --- second pass: shards ----------------------------------------------------------------------------------------------------
 
 
-def extract_shards(places: Places, params: ExtractStageParams, limits: Limits, plan: list[ShardRows]) -> list[ShardDone]:
+def extract_shards(places: Places, params: ExtractStageParams, corpus: CorpusFacts, plan: list[ShardRows]) -> list[ShardDone]:
     """Task: bring these shards up to date."""
-    return [_extract_shard(places, params, limits, shard) for shard in plan]
+    return [_extract_shard(places, params, corpus, shard) for shard in plan]
 
 
-def _extract_shard(places: Places, params: ExtractStageParams, limits: Limits, shard: ShardRows) -> ShardDone:
+def _extract_shard(places: Places, params: ExtractStageParams, corpus: CorpusFacts, shard: ShardRows) -> ShardDone:
     utterances = shards.read_rows(places.utterances, np.sort(shard.utterances), [*METADATA, *_SOUND]).to_pylist()
     alignments = shards.read_rows(places.alignments, shard.alignments, _PHONES).to_pylist()
     contract = features_contract(params.mel.n_mels)
-    path = places.out / shards.shard_name(shard.index, params.extract.n_shards)
-    stored = _stored_fingerprints(path, contract)
-    reused, computed, rejects = [], [], []
+    path, quality_path = (places.out / shards.shard_name(shard.index, params.extract.n_shards, table) for table in ("features", "quality"))
+    stored, measured = _stored_fingerprints(path, contract), _stored_measures(quality_path)
+    outcomes: dict[str, Outcome] = {}
+    rejects = []
     for utterance, alignment in zip(utterances, alignments, strict=True):
         try:
-            row = fingerprinted(utterance, alignment, params, limits[utterance["speaker"]])
-            if stored.get(row["utterance_id"]) == row["fingerprint"]:
-                reused.append(row["utterance_id"])
-            else:
-                computed.append(row | features(row, utterance, alignment, places.root, params))
+            outcomes[utterance["utterance_id"]] = _outcome(utterance, alignment, places, params, corpus, stored, measured)
         except Exception as error:
             rejects.append(reject_row(utterance["utterance_id"], "extract", error))
-    if not computed and reused == list(stored) and stored and shards.has_layout(path, params.extract.row_group_rows):
-        return ShardDone(path.name, len(reused), rejects)
-    fresh, broken = _without_broken(feature_table(computed, contract), contract)
+    computed = feature_table([outcome.row for outcome in outcomes.values() if outcome.row is not None], contract)
+    fresh, broken = _without_broken(computed, contract)
+    fresh, failed = _without_failed(fresh, outcomes, {row["utterance_id"] for row in broken})
+    rejects += broken + failed
+    reused = [utterance_id for utterance_id, outcome in outcomes.items() if outcome.row is None and outcome.fault is None]
+    names = _write_quality(quality_path, outcomes)
+    if not fresh.num_rows and reused == list(stored) and stored and shards.has_layout(path, params.extract.row_group_rows):
+        return ShardDone([path.name, *names], len(reused), rejects)
     table = _merge(path, contract, reused, fresh)
     if table.num_rows:
         shards.write_table(path, table, contract, params.extract.row_group_rows)
-    return ShardDone(path.name if table.num_rows else None, table.num_rows, rejects + broken)
+        names.append(path.name)
+    return ShardDone(names, table.num_rows, rejects)
+
+
+def _outcome(
+    utterance: dict[str, Any],
+    alignment: dict[str, Any],
+    places: Places,
+    params: ExtractStageParams,
+    corpus: CorpusFacts,
+    stored: dict[str, str],
+    measured: dict[str, AudioMeasures],
+) -> Outcome:
+    """Features and quality of one utterance; neither is computed again where what is stored is still true."""
+    row = fingerprinted(utterance, alignment, params, corpus.limits[utterance["speaker"]])
+    audio = measured.get(measures_fingerprint(row["fingerprint"]))
+    fresh = features(row, utterance, alignment, places.root, params) if audio is None else None
+    audio = fresh["audio_measures"] if fresh is not None else audio
+    phones = phone_measures([Interval(**phone) for phone in alignment["phones"]], corpus.lengths, params.quality.outlier_z)
+    values = {"alignment_score": alignment["score"], **vars(audio), **vars(phones)}
+    fault = failure(values, params.quality)
+    if fault is None and fresh is None and stored.get(utterance["utterance_id"]) != row["fingerprint"]:
+        fresh = features(row, utterance, alignment, places.root, params)  # a limit that rejected it was moved
+    quality = {"utterance_id": row["utterance_id"], **values, "rejected_for": fault.reason.value if fault else ""}
+    quality["fingerprint"] = measures_fingerprint(row["fingerprint"])
+    return Outcome(row | fresh if fresh is not None else None, quality, fault)
+
+
+def _without_failed(table: pa.Table, outcomes: dict[str, Outcome], told: set[object]) -> tuple[pa.Table, list[dict[str, object]]]:
+    """The table less rows that break a limit of quality, and rejects for all such utterances but those that were `told` already."""
+    failed = {utterance_id: outcome.fault for utterance_id, outcome in outcomes.items() if outcome.fault is not None}
+    rejects = [reject_row(utterance_id, "extract", fault) for utterance_id, fault in failed.items() if utterance_id not in told]
+    kept = pc.invert(pc.is_in(table.column("utterance_id"), value_set=pa.array(failed, pa.string())))
+    return table.filter(kept).combine_chunks(), rejects
+
+
+def _write_quality(path: Path, outcomes: dict[str, Outcome]) -> list[str]:
+    """Write the quality of a shard's utterances; the file's name, if there are any."""
+    if not outcomes:
+        return []
+    shards.write_table(path, QUALITY.table([outcome.quality for outcome in outcomes.values()]), QUALITY)
+    return [path.name]
+
+
+def _stored_measures(path: Path) -> dict[str, AudioMeasures]:
+    """Measures of audio by their fingerprint; empty where there is no table that this code could have written."""
+    names = [field.name for field in dataclasses.fields(AudioMeasures)]
+    try:
+        rows = shards.read_table(path, QUALITY, [*names, "fingerprint"]).to_pylist()
+    except (TableError, pa.ArrowInvalid, OSError):
+        return {}
+    return {row.pop("fingerprint"): AudioMeasures(**row) for row in rows}
 
 
 def _stored_fingerprints(path: Path, contract: Contract) -> dict[str, str]:

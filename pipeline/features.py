@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pipeline import audio
 from pipeline.duration import frames_between, phone_pools
 from pipeline.extractors.registry import EXTRACTORS
+from pipeline.quality import audio_measures
 from pipeline.tracks import analyse
 from schemas.errors import DependencyError, RowError
 from schemas.params import DurationParams, EnergyParams, ExtractorName, FramesParams, MelParams, PitchParams, Section
@@ -79,9 +80,10 @@ def load_hashed(utterance: dict[str, Any], root: Path, sample_rate_hz: int) -> N
 def features(
     row: dict[str, Any], utterance: dict[str, Any], alignment: dict[str, Any], root: Path, params: FeatureParams
 ) -> dict[str, Any]:
-    """All columns that come from the audio and its phones."""
+    """All columns that come from the audio and its phones, and its `AudioMeasures` as ``audio_measures``."""
     grid = params.frames.grid()
-    samples = load_hashed(utterance, root, grid.sample_rate_hz)
+    native = load_hashed(utterance, root, utterance["sample_rate_hz"])
+    samples = audio.resample(native, utterance["sample_rate_hz"], grid.sample_rate_hz)
     n_frames = grid.n_frames(len(samples))
     if n_frames == 0:
         raise RowError(
@@ -96,6 +98,7 @@ def features(
     tracks = analyse(samples, grid, params.mel, params.pitch, params.energy, *limits)
     pools = phone_pools(tracks.f0_hz, tracks.energy_db, durations, grid.hop_s)
     return {
+        "audio_measures": audio_measures(native, utterance["sample_rate_hz"], phones, tracks.voiced, grid.hop_s),
         "phones": [phone.label for phone in phones],
         "duration_frames": durations,
         "n_frames": n_frames,

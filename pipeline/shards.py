@@ -73,9 +73,9 @@ def shard_index(utterance_id: str, n_shards: int) -> int:
     return int.from_bytes(hashlib.sha256(utterance_id.encode()).digest()[:8], "big") % n_shards
 
 
-def shard_name(index: int, n_shards: int) -> str:
+def shard_name(index: int, n_shards: int, table: str = "features") -> str:
     """File name of a shard, such as ``features-0003-of-0008.parquet``."""
-    return f"features-{index:04d}-of-{n_shards:04d}.parquet"
+    return f"{table}-{index:04d}-of-{n_shards:04d}.parquet"
 
 
 def shard_paths(folder: Path) -> list[Path]:

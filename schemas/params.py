@@ -90,6 +90,7 @@ class MfaParams(Section):
 
     command: str
     mode: Literal["align", "train"]
+    validate_first: bool
     acoustic_model: str
     dictionary: str
     single_speaker: bool
@@ -162,6 +163,23 @@ class ExtractParams(Section):
     n_shards: Annotated[int, Field(ge=1, le=100000)]
     row_group_rows: Annotated[int, Field(ge=1, le=4096)]
     max_reject_share: Share
+
+
+class QualityParams(Section):
+    """Limits on measures of an utterance; null judges nothing."""
+
+    min_alignment_score: Annotated[float, Field(ge=-1000, le=0)] | None
+    min_phone_rate_hz: Annotated[float, Field(ge=0, le=50)] | None
+    max_phone_rate_hz: Annotated[float, Field(ge=0, le=100)] | None
+    outlier_z: Annotated[float, Field(ge=1, le=20)]
+    max_duration_outlier_share: Share | None
+    max_clipping_share: Share | None
+    min_snr_db: Annotated[float, Field(ge=-20, le=100)] | None
+    min_voiced_share: Share | None
+    max_edge_level_db: Annotated[float, Field(ge=-100, le=20)] | None
+    max_leading_silence_s: Annotated[float, Field(ge=0, le=600)] | None
+    max_trailing_silence_s: Annotated[float, Field(ge=0, le=600)] | None
+    max_longest_pause_s: Annotated[float, Field(ge=0, le=600)] | None
 
 
 class ModelParams(Section):
@@ -238,6 +256,7 @@ class Params(Section):
     pitch: PitchParams
     energy: EnergyParams
     duration: DurationParams
+    quality: QualityParams
     extract: ExtractParams
     model: ModelParams
     train: TrainParams

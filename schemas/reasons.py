@@ -18,6 +18,7 @@ class Reason(StrEnum):
     TEXT_MISSING = "text_missing"
     TEXT_EMPTY = "text_empty"
     TEXT_UNREADABLE = "text_unreadable"
+    TEXT_SCRIPT = "text_script"
     DUPLICATE_ID = "duplicate_id"
     NAME_UNPARSED = "name_unparsed"
     PATH_OUTSIDE_ROOT = "path_outside_root"
@@ -29,6 +30,15 @@ class Reason(StrEnum):
     ALIGNMENT_MISMATCH = "alignment_mismatch"
     ALIGNMENT_NO_SPEECH = "alignment_no_speech"
     ZERO_FRAME_PHONE = "zero_frame_phone"
+    QUALITY_ALIGNMENT_SCORE = "quality_alignment_score"
+    QUALITY_PHONE_RATE = "quality_phone_rate"
+    QUALITY_DURATIONS = "quality_durations"
+    QUALITY_CLIPPING = "quality_clipping"
+    QUALITY_SNR = "quality_snr"
+    QUALITY_VOICED_SHARE = "quality_voiced_share"
+    QUALITY_CUT = "quality_cut"
+    QUALITY_SILENCE = "quality_silence"
+    QUALITY_PAUSE = "quality_pause"
     CONTRACT_BROKEN = "contract_broken"
     SYNTHESIS_FAILED = "synthesis_failed"
     INTERNAL_ERROR = "internal_error"
@@ -47,6 +57,7 @@ DESCRIPTIONS: dict[Reason, str] = {
     Reason.TEXT_MISSING: "No transcript for this audio file, or it is named twice with different texts. Add one line for it.",
     Reason.TEXT_EMPTY: "The transcript holds no letters or digits. Write what is said.",
     Reason.TEXT_UNREADABLE: "The transcript is not UTF-8, holds control characters, or is above 64 KiB. Convert it with `iconv`.",
+    Reason.TEXT_SCRIPT: "The transcript has letters of a script that the language is not written in. Check the corpus's `language`.",
     Reason.DUPLICATE_ID: "Two files give the same utterance id; the first in path order was kept. Rename one.",
     Reason.NAME_UNPARSED: "The file name does not follow the corpus's code, so speaker or emotion is unknown. Rename or remove it.",
     Reason.PATH_OUTSIDE_ROOT: "The path leaves the corpus root (`..`, absolute, or a link). Copy the file into the corpus.",
@@ -58,6 +69,15 @@ DESCRIPTIONS: dict[Reason, str] = {
     Reason.ALIGNMENT_MISMATCH: "The alignment is longer or shorter than the audio, or its intervals overlap or run backwards. Align again.",
     Reason.ALIGNMENT_NO_SPEECH: "The alignment holds silence alone. Align again, or remove the recording.",
     Reason.ZERO_FRAME_PHONE: "A phone is too short for one frame and no neighbour can lend one. See `duration.zero_frame_phones`.",
+    Reason.QUALITY_ALIGNMENT_SCORE: "The aligner's score is below `quality.min_alignment_score`; most often text and audio differ.",
+    Reason.QUALITY_PHONE_RATE: "Too few or too many phones a second of speech; text and audio may differ. See `quality.min_phone_rate_hz`.",
+    Reason.QUALITY_DURATIONS: "Too many phones have a length that is unusual for them in this corpus; the alignment is likely wrong.",
+    Reason.QUALITY_CLIPPING: "Too many samples stand on flat tops: the recording is clipped. See `quality.max_clipping_share`.",
+    Reason.QUALITY_SNR: "Speech is too little above the noise. Clean the recording, or lower `quality.min_snr_db`.",
+    Reason.QUALITY_VOICED_SHARE: "Too little of the speech is voiced: noise, whisper, wrong alignment. See `quality.min_voiced_share`.",
+    Reason.QUALITY_CUT: "The recording begins or ends at the level of speech, so a word is likely cut. See `quality.max_edge_level_db`.",
+    Reason.QUALITY_SILENCE: "Too long a silence before or after the speech. Trim it, or see `quality.max_leading_silence_s`.",
+    Reason.QUALITY_PAUSE: "Too long a pause inside the speech; text may be missing. Cut there, or raise `quality.max_longest_pause_s`.",
     Reason.CONTRACT_BROKEN: "The computed row breaks its schema; `detail` names the check. Please report it with the file.",
     Reason.SYNTHESIS_FAILED: "The model or vocoder gave non-finite or empty output for this row. Look at the training's losses.",
     Reason.INTERNAL_ERROR: "An unexpected exception; `detail` holds its type and message. Please report it with the file.",

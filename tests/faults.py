@@ -631,12 +631,12 @@ def spoken_with_twice_its_rate_in_the_header(place: Place) -> None:
     place.record(speech(), 44100)
 
 
-@case("spoken", "align", Reason.OUT_OF_VOCABULARY)
+@case("spoken", "align", Reason.TEXT_SCRIPT)
 def spoken_text_in_another_script(place: Place) -> None:
     place.say("你好 世界")
 
 
-@case("spoken", "align", Reason.OUT_OF_VOCABULARY)
+@case("spoken", "align", Reason.TEXT_SCRIPT)
 def spoken_text_in_cyrillic(place: Place) -> None:
     place.say("Привет мир")
 

@@ -16,13 +16,13 @@ MAX_PHONE_CHARS = 100  # a longer label is a text, not a phone
 
 # Praat's own rule: strings, flags and numbers count only where they stand free; all other text (`xmin =`, `item [1]:`) is comment.
 # So the long and the short format are one sequence of tokens.
-_TOKEN = re.compile(r'"([^"]*+(?:""[^"]*+)*+)"|(?<!\S)(<\w+>)(?!\S)|(?<!\S)(-?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)(?!\S)')
+_TOKEN = re.compile(r'"([^"]*+(?:""[^"]*+)*+)"|(?<!\S)(<\w+>)(?!\S)|(?<!\S)([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?!\S)')
 
 
 def read_textgrid(path: Path) -> dict[str, list[Interval]]:
     """The interval tiers of a TextGrid, in file order.
 
-    Long and short text format; UTF-8 with or without BOM, and UTF-16 with BOM. Intervals stay as they stand in the file: empty labels
+    Long and short text format; UTF-8 or UTF-16, with or without BOM; any line ends. Intervals stay as they stand in the file: empty labels
     are kept, labels lose outer white space only, overlaps and gaps are left for the caller to judge. A second tier of the
     same name becomes ``name_2``. Point tiers are skipped.
 
@@ -201,11 +201,22 @@ def _decode(path: Path) -> str:
         data = file.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
         raise ValueError(f"larger than {MAX_FILE_BYTES} bytes")
-    encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    if data.startswith(b"ooBinaryFile"):
+        raise ValueError("is in Praat's binary format; save it as a text file")
+    encoding = _encoding(data)
     try:
         return data.decode(encoding)
     except UnicodeDecodeError:
         raise ValueError(f"not {encoding}; save it as UTF-8") from None
+
+
+def _encoding(data: bytes) -> str:
+    """By the byte order mark, or by where the first character, which is ASCII in any TextGrid, has its zero byte."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    if len(data) > 1 and 0 in data[:2]:
+        return "utf-16-le" if data[1] == 0 else "utf-16-be"
+    return "utf-8-sig"
 
 
 def _tokens(text: str) -> Iterator[str | float]:

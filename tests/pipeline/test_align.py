@@ -127,6 +127,7 @@ def speech(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     sf.write(folder / "wrong.wav", made.samples, made.sample_rate_hz)
     rows.append(utterance(folder, "wrong.wav", "Nobody understood these particular regulations either."))
     rows.append(utterance(folder, "gone.wav", "Gone."))
+    rows.append(utterance(folder, "script.wav", "Это по-русски."))
     return folder, table_of(folder, rows)
 
 
@@ -152,8 +153,9 @@ def test_pocketsphinx_bytes_are_the_same_for_any_batches_and_workers(
         f"c/anna/u{n}" for n in range(4)
     ]
     found = reasons(tmp_path / "one_batch")
-    assert found.keys() == {"c/anna/gone", "c/anna/wrong"}
+    assert found.keys() == {"c/anna/gone", "c/anna/script", "c/anna/wrong"}
     assert found["c/anna/gone"] == "audio_missing"
+    assert found["c/anna/script"] == "text_script"
     assert found["c/anna/wrong"] in ("alignment_failed", "alignment_low_score")
 
 

@@ -18,6 +18,7 @@ from schemas.errors import ParamsError, TableError, TooManyRejectsError
 from schemas.params import load_params
 from schemas.tables.alignments import ALIGNMENTS
 from schemas.tables.features import features_contract
+from schemas.tables.quality import QUALITY
 from schemas.tables.rejects import REJECTS
 from schemas.tables.speakers import PITCH_LIMITS
 from schemas.tables.utterances import UTTERANCES
@@ -277,3 +278,72 @@ def test_bands_that_do_not_fit_stop_the_run_before_any_work(corpus: Corpus):
     with pytest.raises(ParamsError, match=r"mel.f_max_hz"):
         corpus.extract(params=parameters(mel={"f_max_hz": 12000.0}))
     assert not (corpus.folder / "out").exists()
+
+
+LOW = [(f"toy/low/l{at}", "quality_phone_rate") for at in range(6)]  # of 2.7 to 3.3 phones a second; the others have 2.5
+STRICT = {"extract": {"max_reject_share": 0.5}, "quality": {"max_phone_rate_hz": 2.6}}
+
+
+def qualities(corpus: Corpus, out: str = "out") -> list[dict[str, Any]]:
+    paths = sorted((corpus.folder / out).glob("quality-*.parquet"))
+    return [row for path in paths for row in shards.read_table(path, QUALITY).to_pylist()]
+
+
+def test_quality_stands_beside_the_features_of_each_utterance(corpus: Corpus):
+    corpus.alignments[0]["score"] = -9.0
+    features = {row["utterance_id"] for row in corpus.extract()}
+    rows = {row["utterance_id"]: row for row in qualities(corpus)}
+    assert rows.keys() == features
+    first = rows["toy/low/l0"]
+    assert (first["alignment_score"], first["rejected_for"]) == (-9.0, "")
+    assert first["phone_rate_hz"] == pytest.approx(1 / 0.3)
+    assert (first["leading_silence_s"], first["clipping_share"]) == (pytest.approx(0.1), 0.0)
+    assert first["voiced_share"] > 0.8
+    assert rows["toy/high/h0"]["alignment_score"] is None
+
+
+def test_limit_rejects_rows_with_its_reason_and_keeps_their_measures(corpus: Corpus):
+    rows = corpus.extract(params=parameters(**STRICT))
+    assert corpus.rejects() == LOW
+    assert {row["speaker"] for row in rows} == {"toy/high"}
+    assert {row["utterance_id"]: row["rejected_for"] for row in qualities(corpus)} == {row["utterance_id"]: "" for row in rows} | dict(LOW)
+
+
+def test_moved_limit_computes_nothing_but_rows_that_come_back_and_equals_a_run_from_scratch(corpus: Corpus):
+    fixed = {"pitch": {"adaptive": False}}  # the search for limits of a speaker's own reads recordings
+    corpus.extract(params=parameters(**fixed))
+    whole = corpus.digests()
+    audio_files = corpus.root.rename(corpus.folder / "away")
+    corpus.extract(params=parameters(**STRICT, **fixed))  # no recording is there, and none is needed
+    assert corpus.rejects() == LOW
+    strict = corpus.digests()
+    corpus.extract(params=parameters(**STRICT, **fixed))
+    assert corpus.digests() == strict
+    audio_files.rename(corpus.root)
+    corpus.extract("scratch", parameters(**STRICT, **fixed))
+    assert corpus.digests("scratch") == strict
+    corpus.extract(params=parameters(**fixed))
+    assert corpus.digests() == whole
+
+
+def test_typical_lengths_change_verdicts_but_compute_no_row_again(corpus: Corpus):
+    """An utterance whose only phone was usual becomes an outlier among many short ones; no row's fingerprint changes."""
+    limits = {"quality": {"max_duration_outlier_share": 0.05}, "extract": {"max_reject_share": 1.0}}
+    before = {row["utterance_id"]: row["fingerprint"] for row in corpus.extract(params=parameters(**limits))}
+    assert corpus.rejects() == []
+    for at in range(40):
+        corpus.add("high", f"short{at}", 0.26)
+    rows = corpus.extract(params=parameters(**limits))
+    assert {utterance_id for utterance_id, reason in corpus.rejects() if reason == "quality_durations"} == before.keys()
+    assert len(rows) == 40
+    after = {row["utterance_id"]: row["fingerprint"] for row in corpus.extract()}
+    assert before.items() <= after.items()
+
+
+def test_damaged_quality_table_is_made_again(corpus: Corpus):
+    corpus.extract()
+    digests = corpus.digests()
+    victim = sorted((corpus.folder / "out").glob("quality-*.parquet"))[0]
+    victim.write_bytes(b"PAR1 no more")
+    corpus.extract()
+    assert corpus.digests() == digests

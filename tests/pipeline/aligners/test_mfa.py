@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import soundfile as sf
 
 from pipeline.aligners.alignment import Alignment, Spoken
-from pipeline.aligners.mfa import align_mfa, find_program, read_output
+from pipeline.aligners.mfa import align_mfa, espeak_dictionary, find_program, read_output, read_scores
 from pipeline.aligners.textgrid import read_textgrid
 from schemas.errors import DependencyError, ParamsError, RowError
 from schemas.params import MfaParams
@@ -37,14 +38,15 @@ class Bench:
             mode="align",
             acoustic_model=str(folder / "model.zip"),
             dictionary=str(self.dictionary),
+            validate_first=False,
             single_speaker=False,
         )
         self.report_file = folder / "report.json"
 
-    def speak(self, name: str, text: str, speaker: str = "c/anna", level: float = 0.3) -> Spoken:
+    def speak(self, name: str, text: str, speaker: str = "c/anna", level: float = 0.3, rate_hz: int = 16000) -> Spoken:
         """An utterance whose audio, a tone, is written to the corpus."""
-        sf.write(self.root / name, level * np.sin(np.arange(16001) / 9), 16000, subtype="PCM_16")
-        return Spoken(f"{speaker}/{Path(name).stem}", speaker, name, text, "en-us", 16001 / 16000)
+        sf.write(self.root / name, level * np.sin(np.arange(rate_hz + 1) / 9), rate_hz, subtype="PCM_16")
+        return Spoken(f"{speaker}/{Path(name).stem}", speaker, name, text, "en-us", (rate_hz + 1) / rate_hz)
 
     @property
     def report(self) -> dict[str, object]:
@@ -75,6 +77,7 @@ def test_every_utterance_comes_back_aligned_or_rejected_by_name(bench: Bench) ->
         bench.speak("silent.wav", "one", level=0.0),
         bench.speak("oov.wav", "one zyxgrmph two qwv"),
         bench.speak("empty.wav", "..."),
+        bench.speak("script.wav", "один"),
         bad,
     ]
     outcomes = align_mfa(spoken, bench.root, bench.params, n_jobs=2)
@@ -83,12 +86,13 @@ def test_every_utterance_comes_back_aligned_or_rejected_by_name(bench: Bench) ->
     assert isinstance(good, Alignment)
     assert [p.label for p in good.phones] == ["W", "AH", "N", "T", "UW"]
     assert good.phones[-1].end_s == 16001 / 16000
-    assert (good.text_read, good.aligner) == ("one two", "mfa 3.4.3")
+    assert (good.text_read, good.aligner, good.score) == ("one two", "mfa 3.4.3", -40.2)
     reasons = {key: rejected(value).reason for key, value in outcomes.items() if not isinstance(value, Alignment)}
     assert reasons == {
         "c/anna/silent": Reason.ALIGNMENT_MISSING,
         "c/anna/oov": Reason.OUT_OF_VOCABULARY,
         "c/anna/empty": Reason.TEXT_EMPTY,
+        "c/anna/script": Reason.TEXT_SCRIPT,
         "c/anna/bad": Reason.AUDIO_UNREADABLE,
     }
     assert rejected(outcomes["c/anna/oov"]).detail.endswith("zyxgrmph, qwv")
@@ -114,6 +118,7 @@ def test_train_rewrites_a_copy_of_the_dictionary_and_uses_one_process(bench: Ben
     params = bench.params.model_copy(update={"mode": "train", "acoustic_model": "not there", "single_speaker": True})
     outcomes = align_mfa([bench.speak("a.wav", "one")], bench.root, params, n_jobs=8)
     assert isinstance(outcomes["c/anna/a"], Alignment)
+    assert outcomes["c/anna/a"].score is None  # `mfa train` tells none
     assert bench.dictionary.read_text() == before
     arguments = bench.report["arguments"]
     assert isinstance(arguments, list)
@@ -123,9 +128,53 @@ def test_train_rewrites_a_copy_of_the_dictionary_and_uses_one_process(bench: Ben
 
 def test_failed_run_shows_the_last_lines_and_keeps_the_log(bench: Bench, tmp_path: Path) -> None:
     bench.dictionary.write_text("crash\tK\n")
-    with pytest.raises(DependencyError, match=r"(?s)ended with code 1.*the model is broken.*Read .*mfa.log.* rerun"):
+    with pytest.raises(DependencyError, match=r"(?s)ended with code 1.*the model is broken.*Read .*align.log.* rerun"):
         align_mfa([bench.speak("a.wav", "one")], bench.root, bench.params, n_jobs=1)
-    assert [path.name for path in tmp_path.glob("espressivo-mfa-*/mfa.log")] == ["mfa.log"]
+    assert [path.name for path in tmp_path.glob("espressivo-mfa-*/align.log")] == ["align.log"]
+
+
+def test_recordings_that_mfa_would_pass_over_are_handed_over_as_wav(bench: Bench) -> None:
+    spoken = [bench.speak("telephone.wav", "one", rate_hz=8000), bench.speak("old.au", "two"), bench.speak("LOUD.WAV", "one two")]
+    outcomes = align_mfa(spoken, bench.root, bench.params, n_jobs=1)
+    assert [type(outcome).__name__ for outcome in outcomes.values()] == ["Alignment"] * 3
+    assert outcomes["c/anna/telephone"].phones[-1].end_s == 8001 / 8000
+    assert bench.report["files"] == [f"s0000/u00000{n}.{kind}" for n in range(3) for kind in ("lab", "wav")]
+
+
+def test_own_dictionary_is_the_ipa_of_the_corpus_words_and_serves_training_alone(bench: Bench) -> None:
+    spoken = [replace(bench.speak("a.wav", "Guten Tag, Tag!"), language="de")]
+    params = bench.params.model_copy(update={"dictionary": "espeak"})
+    with pytest.raises(ParamsError, match=r"`align\.mfa\.dictionary: espeak` is for `mode: train`"):
+        align_mfa(spoken, bench.root, params, n_jobs=1)
+    outcomes = align_mfa(spoken, bench.root, params.model_copy(update={"mode": "train"}), n_jobs=1)
+    assert [phone.label for phone in outcomes["c/anna/a"].phones] == ["ɡ", "uː", "t", "ə", "n", "t", "ɑː", "k", "t", "ɑː", "k"]
+    assert bench.report["dictionary"] == "guten\tɡ uː t ə n\ntag\tt ɑː k\n"
+
+
+def test_own_dictionary_of_many_words_is_pronounced_in_pieces() -> None:
+    known = [f"w{'a' * (number % 7 + 1)}{chr(97 + number // 26 % 26)}{chr(97 + number % 26)}" for number in range(1500)]
+    lines = espeak_dictionary([Spoken("a", "s", "a.wav", "", "en-us", 1.0)], {"a": " ".join(known)}).splitlines()
+    assert {line.split("\t")[0] for line in lines} == set(known)
+    assert lines == sorted(lines)
+
+
+def test_validation_runs_first_and_its_words_are_printed(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    params = bench.params.model_copy(update={"validate_first": True})
+    align_mfa([bench.speak("a.wav", "one zyxgrmph")], bench.root, params, n_jobs=1)
+    assert "1 OOV word types" in capsys.readouterr().err
+
+
+def test_logs_stay_in_the_folder_that_the_environment_names(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ESPRESSIVO_MFA_DIR", str(tmp_path / "kept"))
+    align_mfa([bench.speak("a.wav", "one")], bench.root, bench.params.model_copy(update={"mode": "train"}), n_jobs=1)
+    (folder,) = (tmp_path / "kept").iterdir()
+    assert sorted(path.name for path in folder.iterdir()) == ["dictionary.dict", "model.zip", "train.log"]
+
+
+def test_wrong_dictionary_leaves_no_folder_behind(bench: Bench, tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match="neither a file nor"):
+        align_mfa([bench.speak("a.wav", "one")], bench.root, bench.params.model_copy(update={"dictionary": "none"}), n_jobs=1)
+    assert not list(tmp_path.glob("espressivo-mfa-*"))
 
 
 def test_model_names_are_looked_up_in_the_users_own_mfa_folder(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,6 +218,16 @@ def test_real_outputs_of_every_textgrid_format_give_the_same_phones_and_words(sh
         assert len({tuple(phone.label for phone in alignment.phones) for alignment in formats}) == 1
 
 
+def test_real_outputs_without_adaptation_and_of_stereo_files_are_read(shared_data: Path) -> None:
+    paths = [
+        *sorted((samples(shared_data) / "single_speaker").glob("*.TextGrid")),
+        samples(shared_data) / "bad_inputs" / "stereo44k.TextGrid",
+    ]
+    assert len(paths) > 3
+    for path in paths:
+        assert len(real(path).phones) > len(real(path).words) > 4
+
+
 @pytest.mark.parametrize(("name", "words"), [("oov", "zyxgrmph"), ("hyph", "storm's, 3, <unk>, [bracketed], doctor's")])
 def test_real_output_with_unknown_words_is_rejected_and_names_them(shared_data: Path, name: str, words: str) -> None:
     path = samples(shared_data) / "bad_inputs" / f"{name}.TextGrid"
@@ -177,3 +236,36 @@ def test_real_output_with_unknown_words_is_rejected_and_names_them(shared_data: 
         real(path)
     assert error.value.reason == Reason.OUT_OF_VOCABULARY
     assert error.value.detail.endswith(words)
+
+
+def test_real_analysis_gives_a_likelihood_for_each_file(shared_data: Path) -> None:
+    scores = read_scores(samples(shared_data) / "alignment_analysis.csv")
+    assert len(scores) > 100
+    assert scores["spk_m_000"] == -47.4371862411499
+    assert all(-100 < score < 0 for score in scores.values())
+
+
+def test_real_textgrids_of_both_corpora_are_read_whole(shared_data: Path) -> None:
+    """Real speech: silence is ``""``, inner edges stand on multiples of 10 ms; the only rejects are words that were unknown."""
+    paths = sorted((samples(shared_data).parent).glob("*_dev/**/*.TextGrid"))
+    assert paths
+    unknown = [path for path in paths[::7] if any(phone.label == SPOKEN_NOISE for phone in read_textgrid(path)["phones"])]
+    for path in sorted(set(paths[::7]) - set(unknown)):
+        alignment = real(path)
+        inner_s = [phone.end_s for phone in alignment.phones[:-1]]
+        assert inner_s == [pytest.approx(round(end_s, 2), abs=1e-9) for end_s in inner_s]
+        assert alignment.words
+    assert len(unknown) < 0.05 * len(paths[::7])
+    for path in unknown:
+        with pytest.raises(RowError, match="not in MFA's dictionary"):
+            real(path)
+
+
+def test_own_dictionary_agrees_with_the_one_that_mfa_was_really_trained_with(shared_data: Path) -> None:
+    """What `mfa train` leaves in the file: probabilities between word and phones, and marks of its own before the words."""
+    lines = (samples(shared_data).parent / "emodb_trained.dict").read_text(encoding="utf-8").splitlines()
+    fields = [line.split("\t") for line in lines]
+    assert {len(each) for each in fields} == {6}
+    ours = dict(line.split("\t") for line in espeak_dictionary([Spoken("a", "s", "a", "", "de", 1.0)], {"a": "abend lappen"}).splitlines())
+    theirs = {each[0]: each[-1] for each in fields}
+    assert ours == {word: theirs[word] for word in ours}  # it was made by espeak-ng too

@@ -3,9 +3,12 @@
 import tracemalloc
 from pathlib import Path
 
+import parselmouth
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from parselmouth.praat import call
+from praatio import textgrid as praatio
 from praatio.utilities import textgrid_io
 
 from pipeline.aligners.alignment import Spoken
@@ -56,7 +59,7 @@ def reason_of(error: pytest.ExceptionInfo[RowError]) -> Reason:
     return error.value.reason
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_short_format_is_read_in_every_encoding_and_keeps_empty_labels(tmp_path: Path, encoding: str, newline: str) -> None:
     path = tmp_path / "a.TextGrid"
@@ -120,6 +123,7 @@ def test_file_that_praatio_reads_as_whole_although_cut_is_rejected(tmp_path: Pat
         (b"", "ends before"),
         (b"RIFF\xff\x00\x88", "not utf-8"),
         (b'File type = "ooTextFile"\nObject class = "PitchTier"\n', "not a TextGrid"),
+        (b"ooBinaryFile\x08TextGrid\x00\x00", "binary format; save it as a text file"),
         (SHORT.replace("0.5\n1.0", "early\n1.0").encode(), "where a number should stand"),
         (b" " * (MAX_FILE_BYTES + 1), "larger than"),
     ],
@@ -221,3 +225,62 @@ def test_phone_tier_that_holds_sentences_is_no_phone_tier(tmp_path: Path) -> Non
     with pytest.raises(RowError, match="is it the tier with phones") as error:
         align_textgrid(tmp_path / "a.TextGrid", spoken(), PARAMS)
     assert reason_of(error) == Reason.ALIGNMENT_UNREADABLE
+
+
+@pytest.mark.parametrize("encoding", ["UTF-8", "UTF-16", "try ASCII, then UTF-16", "try ISO Latin-1, then UTF-16"])
+@pytest.mark.parametrize("command", ["Save as text file...", "Save as short text file..."])
+@pytest.mark.parametrize("label", ["plain", 'say "a" ""', "ʃtraːsə ü 漢", "   ", 'intervals [1]: xmin = 3 "'])
+def test_what_praat_itself_writes_is_read(tmp_path: Path, encoding: str, command: str, label: str) -> None:
+    path = tmp_path / "a.TextGrid"
+    grid = parselmouth.TextGrid(start_time=0.0, end_time=1.5, tier_names=["phones", "clicks"], point_tier_names=["clicks"])
+    call(grid, "Set tier name...", 1, 'the "phone" tier')
+    for end_s in (1e-05, 0.1, 1 / 3):
+        call(grid, "Insert boundary...", 1, end_s)
+    call(grid, "Insert point...", 2, 0.7, "!")
+    call(grid, "Set interval text...", 1, 3, label)
+    call("Text writing preferences...", encoding)
+    call(grid, command, str(path))
+    call("Text writing preferences...", "UTF-8")
+    assert path.read_bytes().startswith(b"\xfe\xff") == ((encoding != "UTF-8" and not label.isascii()) or encoding == "UTF-16")
+    ((name, intervals),) = read_textgrid(path).items()
+    assert name == 'the "phone" tier'
+    assert [i.label for i in intervals] == ["", "", label.strip(), ""]
+    assert [i.end_s for i in intervals] == [pytest.approx(end_s, abs=1e-15) for end_s in (1e-05, 0.1, 1 / 3, 1.5)]
+
+
+@pytest.mark.parametrize("kind", ["long_textgrid", "short_textgrid"])
+def test_what_praatio_writes_is_read(tmp_path: Path, kind: str) -> None:
+    spans = [(0.0, 1e-05, 'a "quoted" one'), (1e-05, 0.1, "ʃ"), (0.25, 1.5, "b")]
+    grid = praatio.Textgrid()
+    grid.addTier(praatio.IntervalTier("MAU", spans, 0.0, 1.5))
+    grid.save(str(tmp_path / "a.TextGrid"), format=kind, includeBlankSpaces=True)
+    read = read_textgrid(tmp_path / "a.TextGrid")["MAU"]
+    assert [(i.start_s, i.end_s, i.label) for i in read if i.label] == spans
+    assert [(i.start_s, i.end_s) for i in read if not i.label] == [(0.1, 0.25)]
+
+
+def test_old_and_new_mfa_mark_silence_differently_and_give_one_alignment(tmp_path: Path) -> None:
+    """MFA 1 writes ``sil`` and ``sp``, MFA 2 and later the empty label; ``spn`` stands in both for speech that has no name."""
+    spans = [(0.0, 0.2), (0.2, 0.5), (0.5, 0.6), (0.6, 1.0), (1.0, 1.5)]
+    found = []
+    for phones, words in (
+        [["sil", "AH0", "sp", "spn", "sil"], ["", "a", "", "<unk>", ""]],
+        [["", "AH0", "", "spn", ""], ["", "a", "", "<unk>", ""]],
+    ):
+        tiers = {"words": words, "phones": phones}
+        text = 'File type = "ooTextFile"\nObject class = "TextGrid"\n\n0\n1.5\n<exists>\n2\n'
+        for name, labels in tiers.items():
+            text += f'"IntervalTier"\n"anna - {name}"\n0\n1.5\n5\n'
+            text += "".join(f'{start_s}\n{end_s}\n"{label}"\n' for (start_s, end_s), label in zip(spans, labels, strict=True))
+        (tmp_path / "a.TextGrid").write_text(text)
+        found.append(align_textgrid(tmp_path / "a.TextGrid", spoken(), PARAMS))
+    assert found[0] == found[1]
+    assert [phone.label for phone in found[0].phones] == [SILENCE, "AH0", SILENCE, "spn", SILENCE]
+    assert [word.label for word in found[0].words] == ["a", "<unk>"]
+
+
+@pytest.mark.parametrize("number", ["0.5", ".5", "+0.5", "5e-1", "0.05E1", "0.50000000000000000001"])
+def test_numbers_as_programs_write_them(tmp_path: Path, number: str) -> None:
+    path = tmp_path / "a.TextGrid"
+    path.write_text(SHORT.replace("\n0.5\n", f"\n{number}\n"))
+    assert read_textgrid(path) == {"phones": PHONES}
