@@ -42,7 +42,8 @@ def parameters(folder: Path) -> Params:
     }
     for stage in STAGES:
         document[stage]["max_reject_share"] = 1.0
-    document["quality"] = dict.fromkeys(document["quality"]) | {"outlier_z": 4.0}  # tones labelled as phones are no speech; quality has tests of its own
+    off = dict.fromkeys(document["quality"])  # tones labelled as phones are no speech; quality has tests of its own
+    document["quality"] = off | {"outlier_z": 4.0}
     (folder / "params.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
     return Params.model_validate(document)
 
