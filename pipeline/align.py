@@ -5,24 +5,26 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Annotated, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import typer
 
 from pipeline import audio
-from pipeline.aligners import pocketsphinx
+from pipeline.aligners import pocketsphinx, refine
 from pipeline.aligners.alignment import Alignment, Spoken
 from pipeline.aligners.mfa import align_mfa
 from pipeline.aligners.textgrid import TextGridFolder, align_textgrid
-from pipeline.cluster import in_batches, map_batches
+from pipeline.cluster import in_batches, map_batches, one_cluster
 from pipeline.shards import read_table, write_rejects, write_table
 from pipeline.stage import finish, run_main
-from schemas.errors import CorpusError, ParamsError, RowError
+from schemas.errors import CorpusError, RowError
 from schemas.params import AlignParams, CorpusParams, PocketsphinxParams, Section, TextGridParams, corpus_params, load_params
 from schemas.reasons import Reason
-from schemas.tables.alignments import ALIGNMENTS
+from schemas.tables.alignments import ALIGNMENTS, Interval
 from schemas.tables.rejects import reject_row
 from schemas.tables.utterances import UTTERANCES
 
@@ -37,6 +39,14 @@ class AlignStageParams(Section):
 
     corpora: dict[str, CorpusParams]
     align: AlignParams
+
+
+class FirstPass(NamedTuple):
+    """What refinement needs to know of an aligned utterance."""
+
+    utterance_id: str
+    phones: list[Interval]
+    audio_path: str
 
 
 class Sorted(NamedTuple):
@@ -74,7 +84,7 @@ def run(corpus: CorpusParams, params: AlignParams, root: Path, utterances: Path,
     spoken = _spoken(read_table(utterances, UTTERANCES, _COLUMNS))
     match corpus.aligner:
         case "pocketsphinx":
-            done = _by_pocketsphinx(spoken, corpus, params.pocketsphinx, root)
+            done = _by_pocketsphinx(spoken, params.pocketsphinx, root)
         case "textgrid":
             done = _by_textgrid(spoken, _textgrid_folder(root, corpus.textgrid_dir), params.textgrid)
         case "mfa":
@@ -99,13 +109,69 @@ def align_textgrid_batch(batch: list[tuple[Spoken, Path]], params: TextGridParam
     return _sort([one for one, _ in batch], lambda one: align_textgrid(paths[one.utterance_id], one, params))
 
 
-def _by_pocketsphinx(spoken: list[Spoken], corpus: CorpusParams, params: PocketsphinxParams, root: Path) -> Sorted:
-    if corpus.language.lower().split("-")[0] not in pocketsphinx.LANGUAGES:
-        raise ParamsError(
-            f"`aligner: pocketsphinx` has an English model, the corpus's language is '{corpus.language}'; use textgrid or mfa"
-        )
+def refine_statistics_batch(batch: list[FirstPass], root: Path, model: refine.Model | None, reach_s: float) -> refine.Statistics:
+    """A worker's task: statistics of some utterances on their best paths, or on their first alignment where there is no model yet."""
+    parts = []
+    for one in batch:
+        values = refine.frames(audio.load(root / one.audio_path, refine.SAMPLE_RATE_HZ))
+        path = refine.even_path(one.phones, len(values)) if model is None else refine.segment(values, one.phones, model, reach_s)
+        parts.append((values, refine.states_of(one.phones)[0], path))
+    return refine.statistics(parts)
+
+
+def refine_batch(batch: list[FirstPass], root: Path, model: refine.Model, reach_s: float) -> list[tuple[str, list[Interval]]]:
+    """A worker's task: ids and moved phones of some utterances."""
+    moved = []
+    for one in batch:
+        values = refine.frames(audio.load(root / one.audio_path, refine.SAMPLE_RATE_HZ))
+        moved.append((one.utterance_id, refine.moved(one.phones, refine.segment(values, one.phones, model, reach_s))))
+    return moved
+
+
+def _by_pocketsphinx(spoken: list[Spoken], params: PocketsphinxParams, root: Path) -> Sorted:
     task = partial(align_pocketsphinx_batch, root=root.absolute(), params=params)
-    return _joined(map_batches(task, in_batches(spoken, BATCH_UTTERANCES), "align"))
+    with one_cluster():
+        done = _joined(map_batches(task, in_batches(spoken, BATCH_UTTERANCES), "align"))
+        if params.refine == "none" or len(done.aligned) < params.refine_min_utterances:
+            return done
+        paths = {one.utterance_id: one.audio_path for one in spoken}
+        first = [FirstPass(*_id_and_phones(row), audio_path=paths[str(row["utterance_id"])]) for row in done.aligned]
+        phones = _refined(sorted(first, key=lambda one: one.utterance_id), params, root.absolute())
+    return Sorted([_with_phones(row, phones[str(row["utterance_id"])]) for row in done.aligned], done.rejected)
+
+
+def _refined(first: list[FirstPass], params: PocketsphinxParams, root: Path) -> dict[str, list[Interval]]:
+    """Phones of each utterance at the boundaries of a model learned on them."""
+    heard = sorted(first, key=lambda one: sha256(one.utterance_id.encode()).digest())[: params.refine_max_utterances]
+    model: refine.Model | None = None
+    for number in range(refine.ROUNDS):
+        task = partial(refine_statistics_batch, root=root, model=model, reach_s=params.refine_reach_s)
+        found = map_batches(task, in_batches(heard, BATCH_UTTERANCES), f"refine {number + 1}/{refine.ROUNDS}")
+        model = refine.learn(refine.joined(list(found)), number)
+    assert model is not None
+    last = partial(refine_batch, root=root, model=model, reach_s=params.refine_reach_s)
+    return {key: phones for part in map_batches(last, in_batches(first, BATCH_UTTERANCES), "refined") for key, phones in part}
+
+
+def _id_and_phones(row: Row) -> tuple[str, list[Interval]]:
+    phones = row["phones"]
+    assert isinstance(phones, (list, tuple))
+    return str(row["utterance_id"]), [Interval(**phone) for phone in phones]
+
+
+def _with_phones(row: Row, phones: list[Interval]) -> Row:
+    """The row with moved phones, and its words moved with their phones."""
+    _, before = _id_and_phones(row)
+    words = row["words"]
+    assert isinstance(words, (list, tuple))
+    edges = {old.start_s: new.start_s for old, new in zip(before, phones, strict=True)} | {before[-1].end_s: phones[-1].end_s}
+    old_s = np.array(list(edges))
+
+    def new_s(time_s: float) -> float:
+        return edges[float(old_s[np.argmin(np.abs(old_s - time_s))])]
+
+    moved = [{"label": word["label"], "start_s": new_s(word["start_s"]), "end_s": new_s(word["end_s"])} for word in words]
+    return row | {"phones": [asdict(phone) for phone in phones], "words": moved, "aligner": f"{row['aligner']}, refined"}
 
 
 def _by_textgrid(spoken: list[Spoken], folder: Path, params: TextGridParams) -> Sorted:
