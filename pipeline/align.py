@@ -81,7 +81,7 @@ def run(corpus: CorpusParams, params: AlignParams, root: Path, utterances: Path,
     TooManyRejectsError
         If more than `align.max_reject_share` of the utterances were rejected.
     """
-    spoken = _spoken(read_table(utterances, UTTERANCES, _COLUMNS))
+    spoken = spoken_of(read_table(utterances, UTTERANCES, _COLUMNS))
     match corpus.aligner:
         case "pocketsphinx":
             done = _by_pocketsphinx(spoken, params.pocketsphinx, root)
@@ -222,7 +222,8 @@ def _alignment_or_raise(outcome: Alignment | RowError) -> Alignment:
     return outcome
 
 
-def _spoken(table: pa.Table) -> list[Spoken]:
+def spoken_of(table: pa.Table) -> list[Spoken]:
+    """What aligners need to know, of each row of an utterances table."""
     return [
         Spoken(
             utterance_id=row["utterance_id"],

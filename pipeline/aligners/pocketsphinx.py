@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pocketsphinx import Decoder
 
 SAMPLE_RATE_HZ = 16000
+LOWEST_SCORE = -200.0  # as `min_score` it rejects nothing
 
 _FRAMES_PER_S = 100
 _NOISE_DB = -25.0  # re the utterance's RMS: the model knows rooms; of 170 clean espeak clips it lost 58 without this and the beams, then 0

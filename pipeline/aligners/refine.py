@@ -153,8 +153,8 @@ def learn(found: Statistics, round_number: int) -> Model:
         near = (found.sums[state] + _PRIOR_FRAMES * own) / (count + _PRIOR_FRAMES)
         means[state] = own if round_number < _ROUNDS_ALONE else near
     # sum of (x - m)(x - m)' over the frames of each state, from the sums alone
-    crossed = sum(np.outer(found.sums[state], means[state]) for state in states)
-    squares = sum(found.counts[state] * np.outer(means[state], means[state]) for state in states)
+    crossed = np.sum([np.outer(found.sums[state], means[state]) for state in states], axis=0)
+    squares = np.sum([found.counts[state] * np.outer(means[state], means[state]) for state in states], axis=0)
     scatter = (found.products - crossed - crossed.T + squares) / n_frames
     covariance = scatter + _RIDGE * np.trace(scatter) / len(scatter) * np.eye(len(scatter))
     whitening = cholesky(inv(covariance))

@@ -128,7 +128,8 @@ def features(segment: str) -> Vector:
     """Weighted features of a segment, so that the sum of absolute differences of two is how far they are apart; shape (22,)."""
     known = {"ɚ": "ə", "ɝ": "ɜ"}.get(segment, segment)
     vector = dict(zip(_table().names, _table().word_to_vector_list(known, numeric=True)[0], strict=True))
-    return np.array([vector[name] for name in _WEIGHTED]) * np.asarray(_table().weights) / 2
+    weighted: Vector = np.array([vector[name] for name in _WEIGHTED], dtype=np.float64) * np.asarray(_table().weights) / 2
+    return weighted
 
 
 @cache

@@ -16,7 +16,7 @@ from pipeline.aligners.textgrid import write_textgrid
 from pipeline.audio import probe
 from pipeline.shards import write_table
 from pipeline.text.espeak import VoiceSettings, speak
-from schemas.errors import CorpusError, ParamsError, RowError, TableError, TooManyRejectsError
+from schemas.errors import CorpusError, RowError, TableError, TooManyRejectsError
 from schemas.params import AlignerName, CorpusParams, load_params
 from schemas.tables.alignments import ALIGNMENTS, SILENCE, Interval
 from schemas.tables.rejects import REJECTS
@@ -154,12 +154,6 @@ def test_pocketsphinx_bytes_are_the_same_for_any_batches_and_workers(
     assert found.keys() == {"c/anna/gone", "c/anna/wrong"}
     assert found["c/anna/gone"] == "audio_missing"
     assert found["c/anna/wrong"] in ("alignment_failed", "alignment_low_score")
-
-
-def test_pocketsphinx_does_not_take_a_language_that_its_model_lacks(speech: tuple[Path, Path], tmp_path: Path) -> None:
-    root, utterances = speech
-    with pytest.raises(ParamsError, match="English model, the corpus's language is 'de'"):
-        run(corpus("pocketsphinx", language="de"), ALIGN, root, utterances, tmp_path, tmp_path / "counts.json")
 
 
 def test_missing_textgrid_folder_stops_the_run(tones: tuple[Path, Path], tmp_path: Path) -> None:

@@ -16,7 +16,15 @@ from schemas.params import PocketsphinxParams
 from schemas.reasons import Reason
 from schemas.tables.alignments import SILENCE
 
-PARAMS = PocketsphinxParams(min_score=-40.0, oov="g2p", boundary_shift_s=0.008)
+PARAMS = PocketsphinxParams(
+    min_score=-40.0,
+    oov="g2p",
+    boundary_shift_s=0.008,
+    refine="none",
+    refine_min_utterances=10,
+    refine_max_utterances=1000,
+    refine_reach_s=0.06,
+)
 VOICE = VoiceSettings("en-us+m3", rate_wpm=160, pitch=50, pitch_range=50, volume=60)
 TEXTS = ("The old sailor told us a story.", "Seven boats returned to the harbour.", "We walked home along the river.")
 
