@@ -1,9 +1,9 @@
-"""Scores of texts that match their audio and of texts that do not: where `align.pocketsphinx.min_score` should lie.
+"""Scores of texts that match their audio and of texts that do not: where `min_score` of `align.pocketsphinx` should lie.
 
     python -m benchmarks.mismatch --utterances data/ingest/mine/utterances.parquet --root ../my-corpus --picture scores.png
 
 Aligns utterances spread over the corpus with their own text and with that of another (the first of another text, counted from half
-the corpus further on), and prints both distributions of pocketsphinx's score a frame, and for each `align.pocketsphinx.min_score` the
+the corpus further on), and prints both distributions of pocketsphinx's score a frame, and for each least score the
 share of right texts that it would reject and of wrong ones that it would let pass. An utterance without a path is rejected by any.
 """
 
@@ -101,7 +101,9 @@ def main(
     params: Annotated[Path, typer.Option(help="The parameters.")] = Path("params.yaml"),
 ) -> None:
     """Print scores of right and wrong texts."""
-    given = load_params(params, AlignStageParams).align.pocketsphinx.model_copy(update={"min_score": LOWEST_SCORE})
+    given = load_params(params, AlignStageParams).align.pocketsphinx.model_copy(
+        update={"min_score": LOWEST_SCORE, "min_score_mapped": LOWEST_SCORE}
+    )
     pairs = with_other_texts(spoken_of(read_table(utterances, UTTERANCES)), limit)
     task = partial(score_batch, root=root.absolute(), params=given)
     both = np.array([scores for part in map_batches(task, in_batches(pairs, _BATCH), "scores") for scores in part])

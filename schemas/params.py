@@ -70,6 +70,7 @@ class PocketsphinxParams(Section):
     """The pip-only aligner."""
 
     min_score: Annotated[float, Field(ge=-200, le=0)]
+    min_score_mapped: Annotated[float, Field(ge=-200, le=0)]
     oov: Literal["g2p", "reject"]
     boundary_shift_s: Annotated[float, Field(ge=-0.05, le=0.05)]
     refine: Literal["corpus", "none"]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pocketsphinx import Decoder
 
 SAMPLE_RATE_HZ = 16000
-LOWEST_SCORE = -200.0  # as `min_score` it rejects nothing
+LOWEST_SCORE = -200.0  # as a least score it rejects nothing
 
 _FRAMES_PER_S = 100
 _NOISE_DB = -25.0  # re the utterance's RMS: the model knows rooms; of 170 clean espeak clips it lost 58 without this and the beams, then 0
@@ -102,10 +102,10 @@ class PocketsphinxAligner:
         _check_length(samples, spoken.duration_s)
         labelled = self._labelled(words, spoken.language, _pcm(samples))
         score = labelled.score / sum(n for _, _, n in labelled.phones)
-        if score < self._params.min_score:
-            raise RowError(
-                Reason.ALIGNMENT_LOW_SCORE, f"score {score:.1f} a frame is below min_score={self._params.min_score:g}", round(score, 3)
-            )
+        key = "min_score" if _is_english(spoken.language) else "min_score_mapped"
+        least = getattr(self._params, key)
+        if score < least:
+            raise RowError(Reason.ALIGNMENT_LOW_SCORE, f"score {score:.1f} a frame is below {key}={least:g}", round(score, 3))
         end_s, shift_s = spoken.duration_s, self._params.boundary_shift_s
         return Alignment(
             words=speech(_seconds(labelled.words, shift_s, end_s), end_s),

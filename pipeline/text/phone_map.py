@@ -34,7 +34,7 @@ OVERRIDES = {
     "y": "IY", "ø": "ER", "œ": "ER", "ɵ": "UH",  # front rounded vowels: lips lower the third formant as in ER; features say UW, EY, AO
     "ɯ": "UW", "ɨ": "IH", "ɒ": "AA",
     "x": "HH", "χ": "HH", "ħ": "HH", "ʕ": "AA",
-    "ʋ": "V", "ɥ": "Y", "ɲ": "N", "ʎ": "L", "ɬ": "L", "ʔ": "T",
+    "ʋ": "V", "ɥ": "Y", "ɲ": "N", "ɬ": "L", "ʔ": "T",
 }  # fmt: skip
 
 _CLASSES = {
@@ -101,7 +101,9 @@ def broad_class(phone: str) -> str:
     if phone == SILENCE:
         return "pause"
     ipa = ARPABET_IPA.get(phone, "ɚ" if phone == "ER" else phone).split()[-1]
-    letters = [char for char in unicodedata.normalize("NFD", ipa.translate(_SPELLINGS)) if unicodedata.category(char) == "Ll"]
+    letters = [
+        char for char in unicodedata.normalize("NFC", ipa.translate(_SPELLINGS)) if unicodedata.category(char) == "Ll"
+    ]  # NFD would cut ç
     if not letters or phone == SPOKEN_NOISE:
         return "other"
     name = next((name for name, members in _CLASSES.items() if letters[0] in members), "vowel")
