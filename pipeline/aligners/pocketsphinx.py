@@ -67,7 +67,8 @@ class PocketsphinxAligner:
     """One decoder, used again for each utterance; results do not depend on what was aligned before.
 
     Boundaries come out early by 7.8 ms: a frame's window of 25.6 ms starts at its time instead of being centred on it, so the
-    boundary between two frames lies 12.8 - 5 ms later than the number says. `boundary_shift_s` undoes that.
+    boundary between two frames lies 12.8 - 5 ms later than the number says. `boundary_shift_s` undoes that (7 ms left the least bias
+    after refinement: docs/experiments.md).
 
     Parameters
     ----------
@@ -94,12 +95,15 @@ class PocketsphinxAligner:
         ------
         RowError
             `TEXT_EMPTY`, `AUDIO_CHANGED` (another length than ingest saw), `OUT_OF_VOCABULARY` (names the words),
-            `ALIGNMENT_FAILED` (no path through the audio), `ALIGNMENT_LOW_SCORE` (text and audio differ), or as `tile`.
+            `ALIGNMENT_NO_SPEECH` (digital silence), `ALIGNMENT_FAILED` (no path through the audio), `ALIGNMENT_LOW_SCORE` (text and
+            audio differ), or as `tile`.
         """
         words = words_of(spoken.text, spoken.language)
         if not words:
             raise RowError(Reason.TEXT_EMPTY, f"no words in {spoken.text[:100]!r}")
         _check_length(samples, spoken.duration_s)
+        if not samples.any():
+            raise RowError(Reason.ALIGNMENT_NO_SPEECH, "all samples are zero; replace the recording or remove its line", 0.0)
         labelled = self._labelled(words, spoken.language, _pcm(samples))
         score = labelled.score / sum(n for _, _, n in labelled.phones)
         key = "min_score" if _is_english(spoken.language) else "min_score_mapped"

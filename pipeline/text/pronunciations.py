@@ -1,6 +1,7 @@
 """How the words of a transcript may be pronounced, in the symbols of the corpus's language and in ARPAbet beside them."""
 
 from functools import lru_cache
+from itertools import combinations
 from typing import NamedTuple
 
 from pipeline.text.espeak import pronounce, pronounce_clause
@@ -10,6 +11,7 @@ from schemas.reasons import Reason
 
 _MARKS = "ˈˌ-"
 _DROPPED_VOWEL = "ə"
+_MOST_CHOICES = 3  # schwas a word that are dropped or kept one by one
 _AFTER_DROPPED = frozenset("nmŋlrɾɹʁ")
 
 
@@ -27,8 +29,8 @@ class Pronunciation(NamedTuple):
 def pronunciations(words: list[str], language: str) -> list[tuple[Pronunciation, ...]]:
     """Pronunciations of each word, the likeliest first, no two with the same ARPAbet phones.
 
-    espeak-ng reads the words together (function words are reduced, French liaisons are made) and each on its own; of both, a schwa
-    between a consonant and a sonorant may be left out (German "Lappen" ends in pm).
+    espeak-ng reads the words together (function words are reduced, French liaisons are made) and each on its own; of both, schwas
+    before sonorants may be left out (German "Lappen" may end in pn).
 
     Parameters
     ----------
@@ -55,7 +57,7 @@ def _of_word(word: str, in_clause: tuple[str, ...], language: str) -> tuple[Pron
     found: dict[str, Pronunciation] = {}
     for spoken in (in_clause, alone):
         phones = tuple(phone.strip(_MARKS) for phone in spoken)
-        for kept in (phones, _without_schwas(phones)):
+        for kept in _with_fewer_schwas(phones):
             if kept:
                 said = Pronunciation(kept, tuple(arpabet_of(phone) for phone in kept))
                 found.setdefault(said.spelled(), said)
@@ -64,8 +66,12 @@ def _of_word(word: str, in_clause: tuple[str, ...], language: str) -> tuple[Pron
     return tuple(found.values())
 
 
-def _without_schwas(phones: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(phone for at, phone in enumerate(phones) if not (phone == _DROPPED_VOWEL and _may_drop(phones, at)))
+def _with_fewer_schwas(phones: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """The phones with each choice of droppable schwas left out, the full form first; all or none of them where there are many."""
+    droppable = [at for at, phone in enumerate(phones) if phone == _DROPPED_VOWEL and _may_drop(phones, at)]
+    n_dropped = range(len(droppable) + 1) if len(droppable) <= _MOST_CHOICES else (0, len(droppable))
+    choices = [set(chosen) for n in n_dropped for chosen in combinations(droppable, n)]
+    return [tuple(phone for at, phone in enumerate(phones) if at not in chosen) for chosen in choices]
 
 
 def _may_drop(phones: tuple[str, ...], at: int) -> bool:

@@ -148,8 +148,8 @@ def test_silence_is_rejected_and_the_aligner_goes_on(aligner: PocketsphinxAligne
 
 
 @pytest.mark.parametrize(("language", "text"), [
-    ("de", "Das schwarze Stück Papier befindet sich da oben."), ("es", "Los niños hablan de la casa."), ("it", "La casa è molto bella oggi."),
-    ("fr-fr", "Les amis sont dans la maison."), ("pl", "Dzisiaj jest bardzo ładna pogoda."),
+    ("de", "Das schwarze Stück Papier befindet sich da oben."), ("es", "Los niños hablan de la casa."),
+    ("it", "La casa è molto bella oggi."), ("fr-fr", "Les amis sont dans la maison."), ("pl", "Dzisiaj jest bardzo ładna pogoda."),
 ])  # fmt: skip
 def test_other_languages_come_out_in_their_own_phones_near_the_true_times(aligner: PocketsphinxAligner, language: str, text: str) -> None:
     voice = VoiceSettings(f"{language.partition('-')[0]}+m3", rate_wpm=150, pitch=50, pitch_range=50, volume=60)

@@ -14,6 +14,12 @@ def test_german_schwas_before_sonorants_may_be_dropped() -> None:
     assert said("der lappen", "de")[1] == ["l a p ə n", "l a p n"]
 
 
+def test_schwas_are_dropped_one_by_one() -> None:
+    (forms,) = said("genommene", "de")
+    assert forms[0].count("ə") == 3
+    assert len(forms) == len(set(forms)) == 4
+
+
 def test_last_and_first_schwas_stay() -> None:
     assert said("habe", "de") == [["h ɑː b ə"]]
 
