@@ -1,6 +1,6 @@
 """Boundaries moved to where a model learned on the corpus itself, from a first alignment, sees them.
 
-Each phone has three states, silence one. A state is a Gaussian over a cepstral frame with its neighbours; all states share one
+Each phone has four states, silence one. A state is a Gaussian over cepstra and levels of a frame and its neighbours; all states share one
 covariance, so that whitening by it leaves Euclidean distances. The first and last state of a phone know the broad class of the neighbour
 there; where they were heard seldom, their means are drawn to the phone's own. `learn` makes a model from statistics, `segment` finds the
 best path through an utterance's states (Viterbi, no skips) near its first alignment, `statistics` sums up what paths hold, and so on.
@@ -30,14 +30,17 @@ _STEP_SAMPLES = round(STEP_S * SAMPLE_RATE_HZ)
 _WINDOW_SAMPLES, _N_FFT = 256, 512  # 16 ms
 _MEL_BANDS, _MEL_RANGE_HZ = 26, (60.0, 7600.0)
 _CEPSTRA = 13
+_SHORT_WINDOW_SAMPLES = 96  # 6 ms
+_SHORT_BANDS = (slice(2, 32), slice(96, 240))  # bins of 31 Hz: 60 Hz to 1 kHz, 3 to 7.5 kHz
+_SHORT_WEIGHT = 3.0  # against rounding; the covariance decides what they count
 _RANGE_NEPERS = 13.8  # of power: bands 60 dB below the loud ones are cut off, where rooms differ
 _NEIGHBOURS = (-3, -1, 0, 1, 3)  # steps
 _GRAIN = 256  # frames are rounded to its inverse
-_PARTS = 3
+_PARTS = 4
 _PRIOR_FRAMES = 30.0  # a state with a neighbour's class is trusted as its count is to this, else the phone's own state
 _PRIOR_FRAMES_PHONE = 5.0  # the same, of the phone's own state against all frames
 _RIDGE = 0.01  # of the mean variance, added to the covariance
-_OUTSIDE_COST = 0.7  # log-likelihood a step that a phone is sounded outside its first interval
+_OUTSIDE_COST = 0.5  # log-likelihood a step that a phone is sounded outside its first interval
 _BEYOND_REACH = 1e4
 
 Frames = NDArray[np.float64]
@@ -74,20 +77,18 @@ def frames(samples: NDArray[np.float32]) -> Frames:
     Returns
     -------
     NDArray[np.float64]
-        Shape (n // 80, 65), multiples of 1/256; each cepstrum has mean 0 over the utterance.
+        Shape (n // 80, 75): 13 cepstra of 16 ms windows and levels of low and high bands of 6 ms windows (bursts), each of mean 0 over
+        the utterance, at 5 steps; multiples of 1/256.
     """
     n_frames = len(samples) // _STEP_SAMPLES
-    before = (_WINDOW_SAMPLES - _STEP_SAMPLES) // 2
-    padded = np.concatenate([np.zeros(before + 1), samples.astype(np.float64) * 32768, np.zeros(_WINDOW_SAMPLES)])
-    sharp = padded[1:] - 0.97 * padded[:-1]
-    windows = np.lib.stride_tricks.sliding_window_view(sharp, _WINDOW_SAMPLES)[::_STEP_SAMPLES][:n_frames]
-    power = np.abs(rfft(windows * np.hanning(_WINDOW_SAMPLES + 1)[:-1], _N_FFT)) ** 2
-    mel_ln = np.log(power @ _filters().T + 1e-7)
-    mel_ln = np.maximum(mel_ln, np.percentile(mel_ln.max(axis=1), 95) - _RANGE_NEPERS)
-    cepstra = dct(mel_ln, axis=1, norm="ortho")[:, :_CEPSTRA]
-    cepstra -= cepstra.mean(axis=0)
+    mel_ln = np.log(_power(samples, _WINDOW_SAMPLES, n_frames) @ _filters().T + 1e-7)
+    cepstra = dct(_cut(mel_ln, float(np.percentile(mel_ln.max(axis=1), 95))), axis=1, norm="ortho")[:, :_CEPSTRA]
+    short = _power(samples, _SHORT_WINDOW_SAMPLES, n_frames)
+    levels_ln = np.log(np.stack([short[:, band].sum(axis=1) for band in _SHORT_BANDS], axis=1) + 1)
+    tracks = np.concatenate([cepstra, _SHORT_WEIGHT * _cut(levels_ln, np.percentile(levels_ln, 95, axis=0))], axis=1)
+    tracks -= tracks.mean(axis=0)
     at = np.clip(np.arange(n_frames)[:, None] + np.array(_NEIGHBOURS), 0, n_frames - 1)
-    joined: Frames = np.rint(cepstra * _GRAIN)[at].reshape(n_frames, -1) / _GRAIN
+    joined: Frames = np.rint(tracks * _GRAIN)[at].reshape(n_frames, -1) / _GRAIN
     return joined
 
 
@@ -198,6 +199,21 @@ def moved(phones: Sequence[Interval], path: NDArray[np.int64]) -> list[Interval]
     starts_s = [phones[0].start_s, *(np.searchsorted(owners, np.arange(1, len(phones))) * STEP_S).tolist()]
     ends_s = [*starts_s[1:], phones[-1].end_s]
     return [Interval(phone.label, start, end) for phone, start, end in zip(phones, starts_s, ends_s, strict=True)]
+
+
+def _power(samples: NDArray[np.float32], window_samples: int, n_frames: int) -> NDArray[np.float64]:
+    """Power spectra of pre-emphasised windows centred on the frames, shape (n_frames, 257)."""
+    before = (window_samples - _STEP_SAMPLES) // 2
+    padded = np.concatenate([np.zeros(before + 1), samples.astype(np.float64) * 32768, np.zeros(window_samples)])
+    sharp = padded[1:] - 0.97 * padded[:-1]
+    windows = np.lib.stride_tricks.sliding_window_view(sharp, window_samples)[::_STEP_SAMPLES][:n_frames]
+    power: NDArray[np.float64] = np.abs(rfft(windows * np.hanning(window_samples + 1)[:-1], _N_FFT)) ** 2
+    return power
+
+
+def _cut(levels_ln: NDArray[np.float64], loud_ln: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    """Log powers no lower than 60 dB below the loud ones."""
+    return np.maximum(levels_ln, loud_ln - _RANGE_NEPERS)
 
 
 def _own_means(found: Statistics, states: Sequence[State], mean: Vector) -> dict[tuple[str, int], Vector]:
