@@ -1,12 +1,15 @@
-"""Scores of texts that match their audio and of texts that do not: where `min_score` of `align.pocketsphinx` should lie.
+"""Scores of texts that match their audio and of texts that do not: where the limits of `align.pocketsphinx` should lie.
 
     python -m benchmarks.mismatch --utterances data/ingest/mine/utterances.parquet --root ../my-corpus --picture scores.png
 
 Aligns utterances spread over the corpus with their own text and with that of another (the first of another text, counted from half
-the corpus further on), and prints both distributions of pocketsphinx's score a frame, and for each least score the
-share of right texts that it would reject and of wrong ones that it would let pass. An utterance without a path is rejected by any.
+the corpus further on), and prints both distributions of pocketsphinx's score a frame (`min_score`, `min_score_mapped`) and of the fit to a
+model learned on the corpus (`refine_min_fit`), and for each limit the share of right texts that it would reject and of wrong ones that
+it would let pass. An utterance without a path is rejected by any. The model is learned from the right texts, and with
+`--wrong-share` from that share of wrong ones among them.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -18,26 +21,29 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline import audio
-from pipeline.align import AlignStageParams, spoken_of
+from pipeline.align import AlignStageParams, FirstPass, learn_refinement, refine_batch, spoken_of
 from pipeline.aligners.alignment import Spoken
 from pipeline.aligners.pocketsphinx import LOWEST_SCORE, SAMPLE_RATE_HZ, process_aligner
-from pipeline.cluster import in_batches, map_batches
+from pipeline.aligners.refine import Model
+from pipeline.cluster import in_batches, map_batches, one_cluster
 from pipeline.shards import read_table
 from pipeline.stage import run_main
 from schemas.errors import RowError
 from schemas.params import PocketsphinxParams, load_params
 from schemas.tables.utterances import UTTERANCES
 
-LIMITS = (-25, -30, -35, -40, -45, -50, -55)
+SCORE_LIMITS = (-25, -30, -35, -40, -45, -50, -55, -60)
+FIT_LIMITS = (-2, -2.5, -3, -3.5, -4, -4.5, -5, -6)
 _BATCH = 20
 _QUANTILES = (0, 1, 5, 50, 95, 99, 100)
 
 Scores = NDArray[np.float64]  # NaN where no path was found
+Found = tuple[float, FirstPass | None]
 
 
-def score_batch(batch: list[tuple[Spoken, str]], root: Path, params: PocketsphinxParams) -> list[tuple[float, float]]:
-    """A worker's task: scores with the utterance's own text and with the other."""
-    return [(_score(one, one.text, root, params), _score(one, other, root, params)) for one, other in batch]
+def align_batch(batch: list[Spoken], root: Path, params: PocketsphinxParams) -> list[tuple[str, Found]]:
+    """A worker's task: ids, scores and first alignments."""
+    return [(one.utterance_id, _aligned(one, root, params)) for one in batch]
 
 
 def with_other_texts(spoken: list[Spoken], limit: int) -> list[tuple[Spoken, str]]:
@@ -57,39 +63,50 @@ def rates(right: Scores, wrong: Scores, limit: float) -> tuple[float, float]:
     return 100 * float(np.mean(~(right >= limit))), 100 * float(np.mean(wrong >= limit))
 
 
-def _score(spoken: Spoken, text: str, root: Path, params: PocketsphinxParams) -> float:
+def _aligned(spoken: Spoken, root: Path, params: PocketsphinxParams) -> Found:
     try:
-        samples = audio.load(root / spoken.audio_path, SAMPLE_RATE_HZ)
-        score = process_aligner(params).align(spoken.with_text(text), samples).score
+        done = process_aligner(params).align(spoken, audio.load(root / spoken.audio_path, SAMPLE_RATE_HZ))
     except RowError:
-        return float("nan")
-    return float("nan") if score is None else score
+        return float("nan"), None
+    score = float("nan") if done.score is None else done.score
+    return score, FirstPass(spoken.utterance_id, list(done.phones), spoken.audio_path)
 
 
-def _print(right: Scores, wrong: Scores, console: Console) -> None:
-    table = Table("text", "n", "no path", *(f"{q} %" for q in _QUANTILES), title="score a frame")
-    for name, scores in (("right", right), ("wrong", wrong)):
+def _scores(spoken: list[Spoken], root: Path, params: PocketsphinxParams) -> list[Found]:
+    task = partial(align_batch, root=root, params=params)
+    found = dict(pair for part in map_batches(task, in_batches(spoken, _BATCH), "scores") for pair in part)
+    return [found[one.utterance_id] for one in spoken]
+
+
+def _fits(found: list[Found], root: Path, params: PocketsphinxParams, model: Model) -> Scores:
+    first = [one for _, one in found if one is not None]
+    task = partial(refine_batch, root=root, model=model, reach_s=params.refine_reach_s)
+    fits = {one.utterance_id: one.fit for part in map_batches(task, in_batches(first, _BATCH), "fits") for one in part}
+    return np.array([fits[one.utterance_id] if one is not None else np.nan for _, one in found])
+
+
+def _print(name: str, right: Scores, wrong: Scores, limits: Sequence[float], console: Console) -> None:
+    table = Table("text", "n", "no path", *(f"{q} %" for q in _QUANTILES), title=name)
+    for text, scores in (("right", right), ("wrong", wrong)):
         found = scores[np.isfinite(scores)]
         quantiles = [f"{value:.1f}" for value in np.percentile(found, _QUANTILES)] if len(found) else []
-        table.add_row(name, str(len(scores)), str(len(scores) - len(found)), *quantiles)
+        table.add_row(text, str(len(scores)), str(len(scores) - len(found)), *quantiles)
     console.print(table)
-    limits = Table("min_score", "right text rejected, %", "wrong text let pass, %")
-    for limit in LIMITS:
-        limits.add_row(str(limit), *(f"{rate:.1f}" for rate in rates(right, wrong, limit)))
-    console.print(limits)
+    told = Table("limit", "right text rejected, %", "wrong text let pass, %")
+    for limit in limits:
+        told.add_row(str(limit), *(f"{rate:.1f}" for rate in rates(right, wrong, limit)))
+    console.print(told)
 
 
-def _draw(right: Scores, wrong: Scores, path: Path) -> None:
+def _draw(measures: dict[str, tuple[Scores, Scores]], path: Path) -> None:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 3), layout="constrained")
-    axes = figure.subplots()
-    bins = np.arange(-80, 0, 2.0)
-    axes.hist(
-        [right[np.isfinite(right)], wrong[np.isfinite(wrong)]], bins, histtype="stepfilled", alpha=0.6, label=["right text", "wrong text"]
-    )
-    axes.set(xlabel="score a frame", ylabel="utterances")
-    axes.legend()
+    figure = Figure(figsize=(7, 5), layout="constrained")
+    for axes, (name, both) in zip(figure.subplots(len(measures), 1), measures.items(), strict=True):
+        found = [scores[np.isfinite(scores)] for scores in both]
+        axes.hist(found, 50, histtype="stepfilled", alpha=0.6, label=["right text", "wrong text"])
+        axes.set(xlabel=name, ylabel="utterances")
+        axes.legend()
     figure.savefig(path)
 
 
@@ -97,19 +114,29 @@ def main(
     utterances: Annotated[Path, typer.Option(help="The utterances table.")],
     root: Annotated[Path, typer.Option(help="The corpus folder.")],
     limit: Annotated[int, typer.Option(min=2, help="Utterances to look at.")] = 120,
+    wrong_share: Annotated[float, typer.Option(min=0, max=1, help="Share of the model's utterances that have wrong texts.")] = 0.0,
     picture: Annotated[Path | None, typer.Option(help="PNG file for the two distributions.")] = None,
     params: Annotated[Path, typer.Option(help="The parameters.")] = Path("params.yaml"),
 ) -> None:
-    """Print scores of right and wrong texts."""
+    """Print scores and fits of right and wrong texts."""
     given = load_params(params, AlignStageParams).align.pocketsphinx.model_copy(
         update={"min_score": LOWEST_SCORE, "min_score_mapped": LOWEST_SCORE}
     )
+    root = root.absolute()
     pairs = with_other_texts(spoken_of(read_table(utterances, UTTERANCES)), limit)
-    task = partial(score_batch, root=root.absolute(), params=given)
-    both = np.array([scores for part in map_batches(task, in_batches(pairs, _BATCH), "scores") for scores in part])
-    _print(both[:, 0], both[:, 1], Console(width=140))
+    with one_cluster():
+        right = _scores([one for one, _ in pairs], root, given)
+        wrong = _scores([one.with_text(other) for one, other in pairs], root, given)
+        n_wrong = round(wrong_share * len(pairs))
+        heard = [one for _, one in [*wrong[:n_wrong], *right[n_wrong:]] if one is not None]
+        model = learn_refinement(heard, given, root)
+        fits = (_fits(right, root, given, model), _fits(wrong, root, given, model))
+    scores = (np.array([score for score, _ in right]), np.array([score for score, _ in wrong]))
+    console = Console(width=140)
+    _print("pocketsphinx's score a frame", *scores, SCORE_LIMITS, console)
+    _print("fit to the corpus's own model", *fits, FIT_LIMITS, console)
     if picture is not None:
-        _draw(both[:, 0], both[:, 1], picture)
+        _draw({"score a frame": scores, "fit": fits}, picture)
 
 
 if __name__ == "__main__":

@@ -49,6 +49,14 @@ class FirstPass(NamedTuple):
     audio_path: str
 
 
+class Refined(NamedTuple):
+    """Moved phones of an utterance, and `refine.fit_of` them."""
+
+    utterance_id: str
+    phones: list[Interval]
+    fit: float
+
+
 class Sorted(NamedTuple):
     """Rows of the alignments table and of the rejects table."""
 
@@ -119,13 +127,27 @@ def refine_statistics_batch(batch: list[FirstPass], root: Path, model: refine.Mo
     return refine.statistics(parts)
 
 
-def refine_batch(batch: list[FirstPass], root: Path, model: refine.Model, reach_s: float) -> list[tuple[str, list[Interval]]]:
-    """A worker's task: ids and moved phones of some utterances."""
-    moved = []
+def refine_batch(batch: list[FirstPass], root: Path, model: refine.Model, reach_s: float) -> list[Refined]:
+    """A worker's task: moved phones of some utterances, and how well they fit."""
+    done = []
     for one in batch:
         values = refine.frames(audio.load(root / one.audio_path, refine.SAMPLE_RATE_HZ))
-        moved.append((one.utterance_id, refine.moved(one.phones, refine.segment(values, one.phones, model, reach_s))))
-    return moved
+        path = refine.segment(values, one.phones, model, reach_s)
+        fit = refine.fit_of(values, one.phones, path, model)
+        done.append(Refined(one.utterance_id, refine.moved(one.phones, path), fit))
+    return done
+
+
+def learn_refinement(first: list[FirstPass], params: PocketsphinxParams, root: Path) -> refine.Model:
+    """The model of a corpus, learned from first alignments of (at most `refine_max_utterances` of) its utterances."""
+    heard = sorted(first, key=lambda one: sha256(one.utterance_id.encode()).digest())[: params.refine_max_utterances]
+    model: refine.Model | None = None
+    for number in range(refine.ROUNDS):
+        task = partial(refine_statistics_batch, root=root, model=model, reach_s=params.refine_reach_s)
+        found = map_batches(task, in_batches(heard, BATCH_UTTERANCES), f"refine {number + 1}/{refine.ROUNDS}")
+        model = refine.learn(refine.joined(list(found)), number)
+    assert model is not None
+    return model
 
 
 def _by_pocketsphinx(spoken: list[Spoken], params: PocketsphinxParams, root: Path) -> Sorted:
@@ -136,21 +158,18 @@ def _by_pocketsphinx(spoken: list[Spoken], params: PocketsphinxParams, root: Pat
             return done
         paths = {one.utterance_id: one.audio_path for one in spoken}
         first = [FirstPass(*_id_and_phones(row), audio_path=paths[str(row["utterance_id"])]) for row in done.aligned]
-        phones = _refined(sorted(first, key=lambda one: one.utterance_id), params, root.absolute())
-    return Sorted([_with_phones(row, phones[str(row["utterance_id"])]) for row in done.aligned], done.rejected)
-
-
-def _refined(first: list[FirstPass], params: PocketsphinxParams, root: Path) -> dict[str, list[Interval]]:
-    """Phones of each utterance at the boundaries of a model learned on them."""
-    heard = sorted(first, key=lambda one: sha256(one.utterance_id.encode()).digest())[: params.refine_max_utterances]
-    model: refine.Model | None = None
-    for number in range(refine.ROUNDS):
-        task = partial(refine_statistics_batch, root=root, model=model, reach_s=params.refine_reach_s)
-        found = map_batches(task, in_batches(heard, BATCH_UTTERANCES), f"refine {number + 1}/{refine.ROUNDS}")
-        model = refine.learn(refine.joined(list(found)), number)
-    assert model is not None
-    last = partial(refine_batch, root=root, model=model, reach_s=params.refine_reach_s)
-    return {key: phones for part in map_batches(last, in_batches(first, BATCH_UTTERANCES), "refined") for key, phones in part}
+        model = learn_refinement(first, params, root.absolute())
+        last = partial(refine_batch, root=root.absolute(), model=model, reach_s=params.refine_reach_s)
+        refined = {one.utterance_id: one for part in map_batches(last, in_batches(first, BATCH_UTTERANCES), "refined") for one in part}
+    kept = Sorted([], done.rejected)
+    for row in done.aligned:
+        one = refined[str(row["utterance_id"])]
+        if one.fit < params.refine_min_fit:
+            detail = f"its speech fits its phones by {one.fit:.1f}, below refine_min_fit={params.refine_min_fit:g}; compare text and audio"
+            kept.rejected.append(reject_row(one.utterance_id, "align", RowError(Reason.ALIGNMENT_LOW_SCORE, detail, round(one.fit, 3))))
+        else:
+            kept.aligned.append(_with_phones(row, one.phones))
+    return kept
 
 
 def _id_and_phones(row: Row) -> tuple[str, list[Interval]]:

@@ -52,7 +52,7 @@ DESCRIPTIONS: dict[Reason, str] = {
     Reason.ALIGNMENT_MISSING: "The aligner gave nothing for this utterance, or no TextGrid was found for it.",
     Reason.ALIGNMENT_UNREADABLE: "The TextGrid cannot be parsed, or lacks the named tier. Check `align.textgrid`.",
     Reason.ALIGNMENT_FAILED: "The aligner found no path through the audio; most often text and audio differ.",
-    Reason.ALIGNMENT_LOW_SCORE: "The score per frame is below `min_score` or `min_score_mapped`; most often text and audio differ.",
+    Reason.ALIGNMENT_LOW_SCORE: "The score per frame is below the limits of `align.pocketsphinx`; most often text and audio differ.",
     Reason.ALIGNMENT_MISMATCH: "The alignment is longer than the audio, or its intervals overlap or run backwards.",
     Reason.ALIGNMENT_NO_SPEECH: "The alignment holds silence alone, or the recording does.",
     Reason.ZERO_FRAME_PHONE: "A phone is too short for one frame and no neighbour can lend one. See `duration.zero_frame_phones`.",

@@ -89,6 +89,24 @@ def test_statistics_are_the_same_in_any_order_and_grouping(corpus: list[tuple[Fr
     }
 
 
+def test_phones_of_another_text_fit_worse(corpus: list[tuple[Frames, list[Interval]]]) -> None:
+    model = learned(corpus)
+
+    def fit(values: Frames, phones: list[Interval]) -> float:
+        return refine.fit_of(values, phones, segment(values, phones, model, REACH_S), model)
+
+    for (values, phones), (_, others) in pairwise(corpus):
+        stretch = phones[-1].end_s / others[-1].end_s
+        wrong = [Interval(other.label, other.start_s * stretch, other.end_s * stretch) for other in others]
+        assert fit(values, wrong) < fit(values, phones) - 2 < 0
+
+
+def test_silence_alone_fits_nothing(corpus: list[tuple[Frames, list[Interval]]]) -> None:
+    values, phones = corpus[0]
+    silent = [Interval(SILENCE, 0.0, phones[-1].end_s)]
+    assert refine.fit_of(values, silent, even_path(silent, len(values)), learned(corpus)) == float("-inf")
+
+
 def test_phones_that_were_never_heard_are_aligned_all_the_same(corpus: list[tuple[Frames, list[Interval]]]) -> None:
     values, phones = corpus[0]
     strange = [Interval("ʙ" if phone.label != SILENCE else SILENCE, phone.start_s, phone.end_s) for phone in phones]
