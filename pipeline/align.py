@@ -4,25 +4,27 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Annotated, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import typer
 
 from pipeline import audio
-from pipeline.aligners import pocketsphinx
+from pipeline.aligners import pocketsphinx, refine
 from pipeline.aligners.alignment import Alignment, Spoken
 from pipeline.aligners.mfa import align_mfa
 from pipeline.aligners.textgrid import TextGridFolder, align_textgrid
-from pipeline.cluster import in_batches, local_workers, map_batches
+from pipeline.cluster import in_batches, local_workers, map_batches, one_cluster
 from pipeline.shards import read_table, write_rejects, write_table
 from pipeline.stage import finish, run_main
 from pipeline.text.normalise import check_script
-from schemas.errors import CorpusError, ParamsError, RowError
+from schemas.errors import CorpusError, RowError
 from schemas.params import AlignParams, CorpusParams, PocketsphinxParams, Section, TextGridParams, corpus_params, load_params
 from schemas.reasons import Reason
-from schemas.tables.alignments import ALIGNMENTS
+from schemas.tables.alignments import ALIGNMENTS, Interval
 from schemas.tables.rejects import reject_row
 from schemas.tables.utterances import UTTERANCES
 
@@ -37,6 +39,22 @@ class AlignStageParams(Section):
 
     corpora: dict[str, CorpusParams]
     align: AlignParams
+
+
+class FirstPass(NamedTuple):
+    """What refinement needs to know of an aligned utterance."""
+
+    utterance_id: str
+    phones: list[Interval]
+    audio_path: str
+
+
+class Refined(NamedTuple):
+    """Moved phones of an utterance, and `refine.fit_of` them."""
+
+    utterance_id: str
+    phones: list[Interval]
+    fit: float
 
 
 class Sorted(NamedTuple):
@@ -72,11 +90,11 @@ def run(corpus: CorpusParams, params: AlignParams, root: Path, utterances: Path,
         If more than `align.max_reject_share` of the utterances were rejected.
     """
     table = read_table(utterances, UTTERANCES, _COLUMNS)
-    spoken = _spoken(table)
+    spoken = spoken_of(table)
     match corpus.aligner:
         case "pocketsphinx":
             heard = list(zip(spoken, table.column("audio_sha256").to_pylist(), strict=True))
-            done = _by_pocketsphinx(heard, corpus, params.pocketsphinx, root)
+            done = _by_pocketsphinx(heard, params.pocketsphinx, root)
         case "textgrid":
             done = _by_textgrid(spoken, _textgrid_folder(root, corpus.textgrid_dir), params.textgrid)
         case "mfa":
@@ -108,13 +126,80 @@ def align_textgrid_batch(batch: list[tuple[Spoken, Path]], params: TextGridParam
     return _sort([one for one, _ in batch], lambda one: align_textgrid(paths[one.utterance_id], one, params))
 
 
-def _by_pocketsphinx(heard: list[tuple[Spoken, str]], corpus: CorpusParams, params: PocketsphinxParams, root: Path) -> Sorted:
-    if corpus.language.lower().split("-")[0] not in pocketsphinx.LANGUAGES:
-        raise ParamsError(
-            f"`aligner: pocketsphinx` has an English model, the corpus's language is '{corpus.language}'; use textgrid or mfa"
-        )
+def refine_statistics_batch(batch: list[FirstPass], root: Path, model: refine.Model | None, reach_s: float) -> refine.Statistics:
+    """A worker's task: statistics of some utterances on their best paths, or on their first alignment where there is no model yet."""
+    parts = []
+    for one in batch:
+        values = refine.frames(audio.load(root / one.audio_path, refine.SAMPLE_RATE_HZ))
+        path = refine.even_path(one.phones, len(values)) if model is None else refine.segment(values, one.phones, model, reach_s)
+        parts.append((values, refine.states_of(one.phones)[0], path))
+    return refine.statistics(parts)
+
+
+def refine_batch(batch: list[FirstPass], root: Path, model: refine.Model, reach_s: float) -> list[Refined]:
+    """A worker's task: moved phones of some utterances, and how well they fit."""
+    done = []
+    for one in batch:
+        values = refine.frames(audio.load(root / one.audio_path, refine.SAMPLE_RATE_HZ))
+        path = refine.segment(values, one.phones, model, reach_s)
+        fit = refine.fit_of(values, one.phones, path, model)
+        done.append(Refined(one.utterance_id, refine.moved(one.phones, path), fit))
+    return done
+
+
+def learn_refinement(first: list[FirstPass], params: PocketsphinxParams, root: Path) -> refine.Model:
+    """The model of a corpus, learned from first alignments of (at most `refine_max_utterances` of) its utterances."""
+    heard = sorted(first, key=lambda one: sha256(one.utterance_id.encode()).digest())[: params.refine_max_utterances]
+    model: refine.Model | None = None
+    for number in range(refine.ROUNDS):
+        task = partial(refine_statistics_batch, root=root, model=model, reach_s=params.refine_reach_s)
+        found = map_batches(task, in_batches(heard, BATCH_UTTERANCES), f"refine {number + 1}/{refine.ROUNDS}")
+        model = refine.learn(refine.joined(list(found)), number)
+    assert model is not None
+    return model
+
+
+def _by_pocketsphinx(heard: list[tuple[Spoken, str]], params: PocketsphinxParams, root: Path) -> Sorted:
     task = partial(align_pocketsphinx_batch, root=root.absolute(), params=params)
-    return _joined(map_batches(task, in_batches(heard, BATCH_UTTERANCES), "align"))
+    with one_cluster():
+        done = _joined(map_batches(task, in_batches(heard, BATCH_UTTERANCES), "align"))
+        if params.refine == "none" or len(done.aligned) < params.refine_min_utterances:
+            return done
+        paths = {one.utterance_id: one.audio_path for one, _ in heard}
+        first = [FirstPass(*_id_and_phones(row), audio_path=paths[str(row["utterance_id"])]) for row in done.aligned]
+        model = learn_refinement(first, params, root.absolute())
+        last = partial(refine_batch, root=root.absolute(), model=model, reach_s=params.refine_reach_s)
+        refined = {one.utterance_id: one for part in map_batches(last, in_batches(first, BATCH_UTTERANCES), "refined") for one in part}
+    kept = Sorted([], done.rejected)
+    for row in done.aligned:
+        one = refined[str(row["utterance_id"])]
+        if one.fit < params.refine_min_fit:
+            detail = f"its speech fits its phones by {one.fit:.1f}, below refine_min_fit={params.refine_min_fit:g}; compare text and audio"
+            kept.rejected.append(reject_row(one.utterance_id, "align", RowError(Reason.ALIGNMENT_LOW_SCORE, detail, round(one.fit, 3))))
+        else:
+            kept.aligned.append(_with_phones(row, one.phones))
+    return kept
+
+
+def _id_and_phones(row: Row) -> tuple[str, list[Interval]]:
+    phones = row["phones"]
+    assert isinstance(phones, (list, tuple))
+    return str(row["utterance_id"]), [Interval(**phone) for phone in phones]
+
+
+def _with_phones(row: Row, phones: list[Interval]) -> Row:
+    """The row with moved phones, and its words moved with their phones."""
+    _, before = _id_and_phones(row)
+    words = row["words"]
+    assert isinstance(words, (list, tuple))
+    edges = {old.start_s: new.start_s for old, new in zip(before, phones, strict=True)} | {before[-1].end_s: phones[-1].end_s}
+    old_s = np.array(list(edges))
+
+    def new_s(time_s: float) -> float:
+        return edges[float(old_s[np.argmin(np.abs(old_s - time_s))])]
+
+    moved = [{"label": word["label"], "start_s": new_s(word["start_s"]), "end_s": new_s(word["end_s"])} for word in words]
+    return row | {"phones": [asdict(phone) for phone in phones], "words": moved, "aligner": f"{row['aligner']}, refined"}
 
 
 def _by_textgrid(spoken: list[Spoken], folder: Path, params: TextGridParams) -> Sorted:
@@ -165,7 +250,8 @@ def _alignment_or_raise(outcome: Alignment | RowError) -> Alignment:
     return outcome
 
 
-def _spoken(table: pa.Table) -> list[Spoken]:
+def spoken_of(table: pa.Table) -> list[Spoken]:
+    """What aligners need to know, of each row of an utterances table."""
     return [
         Spoken(
             utterance_id=row["utterance_id"],

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import Console
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+_shared: ContextVar["Client | None"] = ContextVar("shared", default=None)
 
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 
@@ -64,10 +67,26 @@ def map_batches(task: Callable[[list[Item]], Result], batches: Sequence[list[Ite
 
 
 @contextmanager
+def one_cluster() -> Iterator[None]:
+    """Calls of `map_batches` inside share one cluster: for stages that go over their rows several times."""
+    with open_client() as client:
+        token = _shared.set(client)
+        try:
+            yield
+        finally:
+            _shared.reset(token)
+
+
+@contextmanager
 def open_client() -> Iterator["Client"]:
-    """A dask client for the scheduler that the environment names."""
+    """A dask client for the scheduler that the environment names, or that of `one_cluster` around."""
     import dask
     from distributed import Client, LocalCluster
+
+    shared = _shared.get()
+    if shared is not None:
+        yield shared
+        return
 
     address = os.environ.get("ESPRESSIVO_SCHEDULER", "local")
     if address != "local":

@@ -71,11 +71,17 @@ class IngestParams(Section):
 
 
 class PocketsphinxParams(Section):
-    """The pip-only English aligner."""
+    """The pip-only aligner."""
 
     min_score: Annotated[float, Field(ge=-200, le=0)]
+    min_score_mapped: Annotated[float, Field(ge=-200, le=0)]
     oov: Literal["g2p", "reject"]
     boundary_shift_s: Annotated[float, Field(ge=-0.05, le=0.05)]
+    refine: Literal["corpus", "none"]
+    refine_min_utterances: Annotated[int, Field(ge=1, le=1000)]
+    refine_max_utterances: Annotated[int, Field(ge=1, le=100000)]
+    refine_min_fit: Annotated[float, Field(ge=-100, le=0)]
+    refine_reach_s: Annotated[float, Field(gt=0, le=0.5)]
 
 
 class TextGridParams(Section):

@@ -1,7 +1,11 @@
-"""Forced alignment with pocketsphinx and the US English model in its wheel: what pip alone installs."""
+"""Forced alignment with pocketsphinx and the US English model in its wheel: what pip alone installs.
 
-import re
+Other languages are aligned with the English phones that are nearest to theirs (`pipeline.text.phone_map`), and keep their own symbols.
+"""
+
+from contextlib import suppress
 from functools import cache
+from hashlib import sha256
 from importlib.metadata import version
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,22 +15,44 @@ from numpy.typing import NDArray
 from pipeline.aligners.alignment import END_TOLERANCE_S, Alignment, Spoken, speech, tile
 from pipeline.text.g2p import arpabet
 from pipeline.text.normalise import words as words_of
+from pipeline.text.pronunciations import Pronunciation, pronunciations
 from schemas.errors import RowError
 from schemas.params import PocketsphinxParams
 from schemas.reasons import Reason
 from schemas.tables.alignments import SILENCE, SPOKEN_NOISE, Interval
 
 if TYPE_CHECKING:
-    from pocketsphinx import AlignmentEntry, Decoder
+    from pocketsphinx import Decoder
 
 SAMPLE_RATE_HZ = 16000
-LANGUAGES = ("en",)  # first part of the language tags whose speech the wheel's model knows
+LOWEST_SCORE = -200.0  # as a least score it rejects nothing
 
 _FRAMES_PER_S = 100
 _NOISE_DB = -25.0  # re the utterance's RMS: the model knows rooms; of 170 clean espeak clips it lost 58 without this and the beams, then 0
-_BEAMS = {"beam": 1e-80, "pbeam": 1e-80, "wbeam": 1e-60}  # wider than its 1e-48, 1e-48, 7e-29: loses fewer clips, costs no time
 _FILLERS = {"SIL": SILENCE, "+NSN+": SPOKEN_NOISE, "+SPN+": SPOKEN_NOISE}
-_VARIANT = re.compile(r"\(\d+\)$")  # the(2): second pronunciation of "the"
+
+
+class _Beams(NamedTuple):
+    """Likelihood ratios to the best path below which others are given up: of states, of phones' ends, of words' ends."""
+
+    beam: float
+    pbeam: float
+    wbeam: float
+
+
+_BEAMS = (_Beams(1e-80, 1e-80, 1e-60), _Beams(1e-200, 1e-200, 1e-150))  # tried in turn; its own are 1e-48, 1e-48, 7e-29
+
+
+class _NoPathError(Exception):
+    """The search ended without a path."""
+
+
+class _Named(NamedTuple):
+    """A word of the transcript, the name under which the decoder knows it, and its pronunciations (none: the phones are ARPAbet)."""
+
+    word: str
+    name: str
+    pronunciations: tuple[Pronunciation, ...]
 
 
 class _Labelled(NamedTuple):
@@ -41,7 +67,8 @@ class PocketsphinxAligner:
     """One decoder, used again for each utterance; results do not depend on what was aligned before.
 
     Boundaries come out early by 7.8 ms: a frame's window of 25.6 ms starts at its time instead of being centred on it, so the
-    boundary between two frames lies 12.8 - 5 ms later than the number says. `boundary_shift_s` undoes that.
+    boundary between two frames lies 12.8 - 5 ms later than the number says. `boundary_shift_s` undoes that (7 ms left the least bias
+    after refinement: docs/experiments.md).
 
     Parameters
     ----------
@@ -51,11 +78,11 @@ class PocketsphinxAligner:
 
     def __init__(self, params: PocketsphinxParams) -> None:
         self._params = params
-        self._decoder: Decoder | None = None
+        self._decoders: dict[_Beams, Decoder] = {}
         self._name = f"pocketsphinx {version('pocketsphinx')}"
 
     def align(self, spoken: Spoken, samples: NDArray[np.float32]) -> Alignment:
-        """Words and phones (ARPAbet without stress) of one utterance.
+        """Words and phones of one utterance: English in ARPAbet without stress, other languages in espeak-ng's IPA without stress.
 
         Parameters
         ----------
@@ -68,18 +95,21 @@ class PocketsphinxAligner:
         ------
         RowError
             `TEXT_EMPTY`, `AUDIO_CHANGED` (another length than ingest saw), `OUT_OF_VOCABULARY` (names the words),
-            `ALIGNMENT_FAILED` (no path through the audio), `ALIGNMENT_LOW_SCORE` (text and audio differ), or as `tile`.
+            `ALIGNMENT_NO_SPEECH` (digital silence), `ALIGNMENT_FAILED` (no path through the audio), `ALIGNMENT_LOW_SCORE` (text and
+            audio differ), or as `tile`.
         """
         words = words_of(spoken.text, spoken.language)
         if not words:
             raise RowError(Reason.TEXT_EMPTY, f"no words in {spoken.text[:100]!r}")
         _check_length(samples, spoken.duration_s)
-        labelled = self._labelled(words, _pcm(samples))
+        if not samples.any():
+            raise RowError(Reason.ALIGNMENT_NO_SPEECH, "all samples are zero; replace the recording or remove its line", 0.0)
+        labelled = self._labelled(words, spoken.language, _pcm(samples))
         score = labelled.score / sum(n for _, _, n in labelled.phones)
-        if score < self._params.min_score:
-            raise RowError(
-                Reason.ALIGNMENT_LOW_SCORE, f"score {score:.1f} a frame is below min_score={self._params.min_score:g}", round(score, 3)
-            )
+        key = "min_score" if _is_english(spoken.language) else "min_score_mapped"
+        least = getattr(self._params, key)
+        if score < least:
+            raise RowError(Reason.ALIGNMENT_LOW_SCORE, f"score {score:.1f} a frame is below {key}={least:g}", round(score, 3))
         end_s, shift_s = spoken.duration_s, self._params.boundary_shift_s
         return Alignment(
             words=speech(_seconds(labelled.words, shift_s, end_s), end_s),
@@ -90,26 +120,29 @@ class PocketsphinxAligner:
             aligner=self._name,
         )
 
-    def _labelled(self, words: list[str], pcm: bytes) -> _Labelled:
-        decoder = self._decoder = self._decoder or _new_decoder()
-        self._pronounce(decoder, words)
-        self._decoder = None  # a failure leaves a decoder stuck: only one that went through is used again
-        try:
-            labelled = _two_passes(decoder, words, pcm)
-        except RuntimeError as error:
-            raise RowError(Reason.ALIGNMENT_FAILED, f"pocketsphinx: {error}") from None
-        self._decoder = decoder
+    def _labelled(self, words: list[str], language: str, pcm: bytes) -> _Labelled:
+        for beams in _BEAMS:
+            with suppress(_NoPathError):
+                return self._attempt(words, language, pcm, beams)
+        raise RowError(Reason.ALIGNMENT_FAILED, "pocketsphinx finds no path through the audio; text and audio may differ")
+
+    def _attempt(self, words: list[str], language: str, pcm: bytes, beams: _Beams) -> _Labelled:
+        decoder = self._decoders.pop(beams, None) or _new_decoder(beams)  # a failure leaves it stuck: only one that went through is kept
+        named = self._english_words(decoder, words) if _is_english(language) else _foreign_words(decoder, words, language)
+        labelled = _two_passes(decoder, named, pcm)
+        self._decoders[beams] = decoder
         return labelled
 
-    def _pronounce(self, decoder: "Decoder", words: list[str]) -> None:
-        """Give the decoder a pronunciation of each word that its dictionary lacks, or raise naming all that have none."""
+    def _english_words(self, decoder: "Decoder", words: list[str]) -> list[_Named]:
+        """Words of the decoder's dictionary, the others added to it, or raise naming all that have no pronunciation."""
         unknown = [word for word in dict.fromkeys(words) if decoder.lookup_word(word) is None]
-        pronunciations = {word: _spelled_out(word) if self._params.oov == "g2p" else None for word in unknown}
-        without = [word for word, phones in pronunciations.items() if phones is None]
+        spelled = {word: _spelled_out(word) if self._params.oov == "g2p" else None for word in unknown}
+        without = [word for word, phones in spelled.items() if phones is None]
         if without:
             raise RowError(Reason.OUT_OF_VOCABULARY, "no pronunciation: " + ", ".join(without), float(len(without)))
-        for word, phones in pronunciations.items():
+        for word, phones in spelled.items():
             decoder.add_word(word, phones, update=True)
+        return [_Named(word, word, ()) for word in words]
 
 
 @cache
@@ -126,45 +159,76 @@ def _check_length(samples: NDArray[np.float32], duration_s: float) -> None:
         )
 
 
-def _new_decoder() -> "Decoder":
+def _new_decoder(beams: _Beams) -> "Decoder":
     from pocketsphinx import Decoder  # 0.1 s: only where alignment happens
 
     # bestpath=True (the default) loses one clip in six: its lattice has no path to the final state
     # silprob: at its 0.005 a breath before "where" becomes a long HH
-    return Decoder(samprate=SAMPLE_RATE_HZ, lm=None, bestpath=False, silprob=0.1, loglevel="FATAL", **_BEAMS)
+    return Decoder(samprate=SAMPLE_RATE_HZ, lm=None, bestpath=False, silprob=0.1, loglevel="FATAL", **beams._asdict())
 
 
-def _two_passes(decoder: "Decoder", words: list[str], pcm: bytes) -> _Labelled:
+def _is_english(language: str) -> bool:
+    return language.lower().split("-")[0] == "en"
+
+
+def _foreign_words(decoder: "Decoder", words: list[str], language: str) -> list[_Named]:
+    """Words added to the decoder's dictionary under names that tell their pronunciations, so that no earlier utterance's are met."""
+    named = []
+    for word, said in zip(words, pronunciations(words, language), strict=True):
+        spelled = [one.spelled() for one in said]
+        name = f"{word}~{sha256('|'.join(spelled).encode()).hexdigest()[:12]}"
+        if decoder.lookup_word(name) is None:
+            for number, phones in enumerate(spelled, 1):
+                decoder.add_word(name if number == 1 else f"{name}({number})", phones, update=number == len(spelled))
+        named.append(_Named(word, name, said))
+    return named
+
+
+def _two_passes(decoder: "Decoder", named: list[_Named], pcm: bytes) -> _Labelled:
     """First words, then the phones and states within them."""
-    decoder.reinit_feat()  # forget the noise estimate of the utterance before: it changes the times
-    decoder.set_align_text(" ".join(words))
-    _decode(decoder, pcm)
-    if decoder.hyp() is None:
-        raise RuntimeError("no path through the audio; text and audio may differ")
-    decoder.set_alignment()
-    _decode(decoder, pcm)
-    alignment = decoder.get_alignment()
+    try:
+        decoder.reinit_feat()  # forget the noise estimate of the utterance before: it changes the times
+        decoder.set_align_text(" ".join(one.name for one in named))
+        _decode(decoder, pcm)
+        if decoder.hyp() is None:
+            raise _NoPathError
+        decoder.set_alignment()
+        _decode(decoder, pcm)
+        alignment = decoder.get_alignment()
+    except RuntimeError as error:
+        raise _NoPathError from error
     if alignment is None:
-        raise RuntimeError("no path through the phones; text and audio may differ")
-    words_out, phones, score = [], [], 0
-    for word in alignment:  # nested, as the iterator goes: a list of its entries crashes the process
-        words_out.append((_word_label(word), word.start, word.duration))
-        for phone in word:
-            phones.append((_FILLERS.get(phone.name, phone.name), phone.start, phone.duration))
-            score += phone.score
-    return _Labelled(words_out, phones, score)
+        raise _NoPathError
+    words, phones, score = [], [], 0
+    left = iter(named)
+    for entry in alignment:  # nested, as the iterator goes: a list of its entries crashes the process
+        spans = [(phone.name, phone.start, phone.duration, phone.score) for phone in entry]
+        score += sum(span[3] for span in spans)
+        silent = entry.name.startswith(("<", "[", "+"))
+        word = None if silent else next(left)
+        words.append((word.word if word else SILENCE, entry.start, entry.duration))
+        phones += _own_phones([span[:3] for span in spans], word.pronunciations if word else ())
+    return _Labelled(words, phones, score)
+
+
+def _own_phones(spans: list[tuple[str, int, int]], said: tuple[Pronunciation, ...]) -> list[tuple[str, int, int]]:
+    """Spans of ARPAbet phones as spans of the phones that they stand for."""
+    if not said:
+        return [(_FILLERS.get(name, name), start, length) for name, start, length in spans]
+    spelled = " ".join(name for name, _, _ in spans)
+    spoken = next(one for one in said if one.spelled() == spelled)
+    own, at = [], 0
+    for phone, group in zip(spoken.phones, spoken.arpabet, strict=True):
+        part = spans[at : at + len(group)]
+        own.append((phone, part[0][1], sum(length for _, _, length in part)))
+        at += len(group)
+    return own
 
 
 def _decode(decoder: "Decoder", pcm: bytes) -> None:
     decoder.start_utt()
     decoder.process_raw(pcm, full_utt=True)
     decoder.end_utt()
-
-
-def _word_label(word: "AlignmentEntry") -> str:
-    if word.name.startswith(("<", "[", "+")):
-        return SILENCE
-    return _VARIANT.sub("", word.name)
 
 
 def _spelled_out(word: str) -> str | None:

@@ -177,14 +177,29 @@ def pronounce(text: str, language: str) -> list[list[str]]:
         return [_token_phones(library, token) for token in text.split()]
 
 
+def pronounce_clause(text: str, language: str) -> list[list[str]]:
+    """IPA phones of each word of `text`, the words read together: function words are reduced, liaisons made.
+
+    As `pronounce`, but espeak-ng decides what is a word: it joins some tokens ("of the") and splits others.
+    """
+    _check_length(text)
+    with _library() as (library, _):
+        _set_voice(library, language)
+        return _words_phones(library, text)
+
+
 def _token_phones(library: ctypes.CDLL, token: str) -> list[str]:
-    left = ctypes.c_char_p(token.encode(errors="replace"))
-    phones: list[str] = []
+    return [phone for word in _words_phones(library, token) for phone in word]
+
+
+def _words_phones(library: ctypes.CDLL, text: str) -> list[list[str]]:
+    left = ctypes.c_char_p(text.encode(errors="replace"))
+    words: list[list[str]] = []
     while left.value is not None:  # a clause a call; the pointer is null after the last
         ipa: bytes = library.espeak_TextToPhonemes(ctypes.byref(left), _CHARS_UTF8, _IPA_SEPARATED) or b""
         plain = re.sub(r"\([a-z-]+\)", "", ipa.decode())  # "(fr)" where it goes over to another language's sounds
-        phones += [phone for phone in re.split("[ _]", plain) if phone.strip("ˈˌ")]
-    return phones
+        words += [[phone for phone in word.split("_") if phone.strip("ˈˌ")] for word in plain.split()]
+    return words
 
 
 @contextmanager

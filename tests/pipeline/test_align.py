@@ -16,7 +16,7 @@ from pipeline.aligners.textgrid import write_textgrid
 from pipeline.audio import probe
 from pipeline.shards import write_table
 from pipeline.text.espeak import VoiceSettings, speak
-from schemas.errors import CorpusError, ParamsError, RowError, TableError, TooManyRejectsError
+from schemas.errors import CorpusError, RowError, TableError, TooManyRejectsError
 from schemas.params import AlignerName, CorpusParams, load_params
 from schemas.tables.alignments import ALIGNMENTS, SILENCE, Interval
 from schemas.tables.rejects import REJECTS
@@ -24,7 +24,8 @@ from schemas.tables.utterances import UTTERANCES
 
 PROJECT = Path(__file__).resolve().parents[2]
 PARAMS = load_params(PROJECT / "params.yaml", AlignStageParams)
-ALIGN = PARAMS.align.model_copy(update={"max_reject_share": 1.0})
+REFINED = PARAMS.align.pocketsphinx.model_copy(update={"refine_min_utterances": 3})
+ALIGN = PARAMS.align.model_copy(update={"max_reject_share": 1.0, "pocketsphinx": REFINED})
 
 
 def corpus(aligner: AlignerName, **changes: object) -> CorpusParams:
@@ -159,10 +160,36 @@ def test_pocketsphinx_bytes_are_the_same_for_any_batches_and_workers(
     assert found["c/anna/wrong"] in ("alignment_failed", "alignment_low_score")
 
 
-def test_pocketsphinx_does_not_take_a_language_that_its_model_lacks(speech: tuple[Path, Path], tmp_path: Path) -> None:
+def test_refinement_moves_boundaries_and_words_with_their_phones(cluster: str, speech: tuple[Path, Path], tmp_path: Path) -> None:
     root, utterances = speech
-    with pytest.raises(ParamsError, match="English model, the corpus's language is 'de'"):
-        run(corpus("pocketsphinx", language="de"), ALIGN, root, utterances, tmp_path, tmp_path / "counts.json")
+
+    def rows(refine: str, least: int) -> list[dict[str, object]]:
+        pocketsphinx = REFINED.model_copy(update={"refine": refine, "refine_min_utterances": least})
+        run(
+            corpus("pocketsphinx"), ALIGN.model_copy(update={"pocketsphinx": pocketsphinx}), root, utterances, tmp_path, tmp_path / "c.json"
+        )
+        return pq.read_table(tmp_path / "alignments.parquet").to_pylist()
+
+    first, refined = rows("none", 3), rows("corpus", 3)
+    assert rows("corpus", 5) == first  # four are aligned: too few to learn from
+    assert all(row["aligner"] == f"{before['aligner']}, refined" for row, before in zip(refined, first, strict=True))
+    assert [row["phones"] for row in refined] != [row["phones"] for row in first]
+    for row in refined:
+        edges = {phone["end_s"] for phone in row["phones"]} | {phone["start_s"] for phone in row["phones"]}
+        assert all({word["start_s"], word["end_s"]} <= edges for word in row["words"])
+
+
+def test_german_is_aligned_in_its_own_phones(cluster: str, tmp_path: Path) -> None:
+    rows = []
+    for number, text in enumerate(("Der Lappen liegt auf dem Tisch.", "Das schwarze Buch ist schön.", "Heute Abend gehen wir nach Hause.")):
+        made = speak(text, VoiceSettings("de+m3", rate_wpm=150, pitch=50, pitch_range=50, volume=60))
+        sf.write(tmp_path / f"g{number}.wav", made.samples, made.sample_rate_hz)
+        rows.append(utterance(tmp_path, f"g{number}.wav", text) | {"language": "de"})
+    run(corpus("pocketsphinx", language="de"), ALIGN, tmp_path, table_of(tmp_path, rows), tmp_path / "out", tmp_path / "counts.json")
+    found = pq.read_table(tmp_path / "out" / "alignments.parquet").to_pylist()
+    assert len(found) == 3
+    labels = [phone["label"] for phone in found[1]["phones"] if phone["label"] != SILENCE]
+    assert labels == ["d", "a", "s", "ʃ", "v", "a", "ɾ", "ts", "ə", "b", "uː", "x", "ɪ", "s", "t", "ʃ", "øː", "n"]
 
 
 def test_missing_textgrid_folder_stops_the_run(tones: tuple[Path, Path], tmp_path: Path) -> None:

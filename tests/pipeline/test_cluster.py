@@ -65,3 +65,12 @@ def test_a_senseless_number_of_workers_is_told(monkeypatch):
     monkeypatch.setenv("ESPRESSIVO_WORKERS", "many")
     with pytest.raises(ParamsError, match="ESPRESSIVO_WORKERS='many' must be a whole number"):
         list(dask_cluster.map_batches(squares, [[1]], "x"))
+
+
+def test_calls_inside_one_cluster_share_its_workers(monkeypatch):
+    monkeypatch.delenv("ESPRESSIVO_SCHEDULER", raising=False)
+    monkeypatch.setenv("ESPRESSIVO_WORKERS", "1")
+    with dask_cluster.one_cluster():
+        first, second = (list(dask_cluster.map_batches(squares, [[1]], "squares")) for _ in range(2))
+    (after,) = dask_cluster.map_batches(squares, [[1]], "squares")
+    assert first[0][0] == second[0][0] != after[0]

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.alignment import error_summary, is_arpabet, measure, pair, phone_classes
+from benchmarks.alignment import BOTH_SIDES, error_summary, measure
+from benchmarks.phone_pairs import as_ipa, difference, is_arpabet, pair, phone_class
 from pipeline.aligners.textgrid import write_textgrid
 from pipeline.shards import write_table
 from schemas.errors import CorpusError
@@ -16,11 +17,22 @@ def phones(*spans: tuple[str, float]) -> list[Interval]:
     return [Interval(label, start_s, start_s + 0.05) for label, start_s in spans]
 
 
-def test_phones_of_two_notations_fall_into_the_same_classes() -> None:
-    arpabet = phone_classes(["CH", "IY1", "Z", "NG", "L", "T"], arpabet=True)
-    assert arpabet == ["affricate", "vowel", "fricative", "nasal", "approximant", "stop"]
-    assert phone_classes(["tʃ", "iː", "z", "ŋ", "l", "t"], arpabet=False) == arpabet
-    assert phone_classes(["tS", "i:", "z", "N", "l", "t"], arpabet=False) == arpabet
+def paired(aligned: list[Interval], reference: list[Interval]) -> tuple[list[tuple[str, str]], list[str], list[str]]:
+    """Labels that were paired, joined where one stands for two, and those left alone on either side."""
+    found = pair(aligned, [p.label for p in aligned], reference, [p.label for p in reference])
+    labels = [
+        ("".join(p.label for p in aligned[i:i_end]), "".join(p.label for p in reference[j:j_end])) for i, i_end, j, j_end in found.paired
+    ]
+    return labels, [aligned[i].label for i in found.alone_aligned], [reference[j].label for j in found.alone_reference]
+
+
+def test_phones_of_three_notations_are_the_same_phones() -> None:
+    arpabet = [as_ipa({"CH", "IY1", "Z", "NG", "L", "T", "sil"})[label] for label in ("CH", "IY1", "Z", "NG", "L", "T", "sil")]
+    sampa = as_ipa({"tS", "i:", "z", "N", "l", "t", "sil", "(gef"})
+    assert arpabet == ["tʃ", "i", "z", "ŋ", "l", "t", ""]
+    assert [sampa[label] for label in ("tS", "i:", "N", "sil", "(gef")] == ["tʃ", "iː", "ŋ", "", ""]
+    classes = [phone_class(label, sampa[label]) for label in ("tS", "i:", "z", "N", "l", "t", "sil", "(gef")]
+    assert classes == ["affricate", "vowel", "fricative", "nasal", "approximant", "stop", "pause", "other"]
 
 
 def test_notation_is_told_by_all_symbols_together() -> None:
@@ -28,24 +40,32 @@ def test_notation_is_told_by_all_symbols_together() -> None:
     assert not is_arpabet({"S", "T", "N", "a", "E", "@"})
 
 
+def test_near_phones_differ_less_than_far_ones() -> None:
+    assert difference("ɪ", "i") < difference("ɪ", "ɑ") < difference("ɪ", "t")
+    assert difference("d", "t") < difference("d", "n") < difference("d", "a")
+
+
 def test_phone_far_off_stays_paired_and_counts() -> None:
     reference = phones(("t", 0.1), ("a", 0.2), ("s", 0.3))
     aligned = phones(("t", 0.1), ("a", 0.2), ("s", 0.9))
-    classes = ["stop", "vowel", "fricative"]
-    paired = pair(aligned, classes, reference, classes)
-    assert [name for name, _ in paired.errors] == classes
-    assert [error_s for _, error_s in paired.errors] == pytest.approx([0, 0, 0.6])
+    assert paired(aligned, reference) == ([("t", "t"), ("a", "a"), ("s", "s")], [], [])
 
 
-def test_missing_and_added_phones_are_left_alone_and_told() -> None:
-    reference = phones(("t", 0.1), ("a", 0.2), ("s", 0.3))
-    aligned = phones(("t", 0.1), ("a", 0.21), ("l", 0.27))
-    paired = pair(aligned, ["stop", "vowel", "approximant"], reference, ["stop", "vowel", "fricative"])
-    assert (len(paired.errors), paired.alone_reference, paired.alone_aligned) == (3, (), ())  # one sound, heard as another class
-    paired = pair(aligned[:2], ["stop", "vowel"], reference, ["stop", "vowel", "fricative"])
-    assert (len(paired.errors), paired.alone_reference) == (2, ("fricative",))
-    paired = pair(aligned, ["stop", "vowel", "approximant"], reference[:2], ["stop", "vowel"])
-    assert (len(paired.errors), paired.alone_aligned) == (2, ("approximant",))
+def test_dropped_and_added_phones_are_left_alone() -> None:
+    aligned = phones(("b", 0.1), ("ə", 0.2), ("n", 0.25), ("d", 0.3))
+    assert paired(aligned, phones(("b", 0.1), ("m", 0.2), ("d", 0.3))) == ([("b", "b"), ("n", "m"), ("d", "d")], ["ə"], [])
+    assert paired(phones(("b", 0.1), ("m", 0.2), ("d", 0.3)), aligned) == ([("b", "b"), ("m", "n"), ("d", "d")], [], ["ə"])
+
+
+def test_affricate_pairs_with_its_two_halves() -> None:
+    whole, halves = phones(("a", 0.1), ("ts", 0.2), ("ə", 0.3)), phones(("a", 0.1), ("t", 0.2), ("s", 0.25), ("ə", 0.3))
+    assert paired(whole, halves) == ([("a", "a"), ("ts", "ts"), ("ə", "ə")], [], [])
+    assert paired(halves, whole) == ([("a", "a"), ("ts", "ts"), ("ə", "ə")], [], [])
+
+
+def test_pause_pairs_with_pauses_only() -> None:
+    aligned, reference = phones(("a", 0.1), ("sil", 0.2), ("t", 0.4)), phones(("a", 0.1), ("t", 0.25), ("sil", 0.4))
+    assert paired(aligned, reference) == ([("a", "a"), ("t", "t")], ["sil"], ["sil"])
 
 
 def test_reference_phone_without_partner_is_a_miss() -> None:
@@ -68,5 +88,8 @@ def test_table_is_measured_against_textgrids_of_another_notation(tmp_path: Path)
     whole = measured["all"]
     assert isinstance(whole, dict)
     assert (whole["paired_percent"], whole["mean_ms"], whole["mean_absolute_ms"]) == (100, 0.0, 6.67)
+    both = measured[BOTH_SIDES]
+    assert isinstance(both, dict)
+    assert both["reference_phones"] == 2  # the first phone has no phone before it
     with pytest.raises(CorpusError, match="fits an utterance"):
         measure(tmp_path / "alignments.parquet", tmp_path / "true", "segments")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks.phone_pairs import pair
 from pipeline.aligners.alignment import Alignment, Spoken
 from pipeline.aligners.pocketsphinx import SAMPLE_RATE_HZ, PocketsphinxAligner
 from pipeline.audio import load, resample
@@ -16,17 +17,30 @@ from schemas.params import PocketsphinxParams
 from schemas.reasons import Reason
 from schemas.tables.alignments import SILENCE
 
-PARAMS = PocketsphinxParams(min_score=-40.0, oov="g2p", boundary_shift_s=0.008)
+PARAMS = PocketsphinxParams(
+    min_score=-40.0,
+    min_score_mapped=-45.0,
+    oov="g2p",
+    boundary_shift_s=0.008,
+    refine="none",
+    refine_min_utterances=10,
+    refine_max_utterances=1000,
+    refine_min_fit=-4.0,
+    refine_reach_s=0.06,
+)
 VOICE = VoiceSettings("en-us+m3", rate_wpm=160, pitch=50, pitch_range=50, volume=60)
 TEXTS = ("The old sailor told us a story.", "Seven boats returned to the harbour.", "We walked home along the river.")
 
 
-def said(text: str) -> tuple[Spoken, NDArray[np.float32], Speech]:
-    speech = speak(text, VOICE)
+GERMAN = VoiceSettings("de+m3", rate_wpm=150, pitch=50, pitch_range=50, volume=60)
+
+
+def said(text: str, voice: VoiceSettings = VOICE, language: str = "en-us") -> tuple[Spoken, NDArray[np.float32], Speech]:
+    speech = speak(text, voice)
     edge = np.zeros(round(0.15 * speech.sample_rate_hz), dtype=np.float32)
     signal = np.concatenate([edge, speech.samples.astype(np.float32) / 32768, edge])
     samples = resample(signal, speech.sample_rate_hz, SAMPLE_RATE_HZ)
-    return Spoken("c/s/x", "c/s", "x.wav", text, "en-us", len(samples) / SAMPLE_RATE_HZ), samples, speech
+    return Spoken("c/s/x", "c/s", "x.wav", text, language, len(samples) / SAMPLE_RATE_HZ), samples, speech
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +146,39 @@ def test_silence_is_rejected_and_the_aligner_goes_on(aligner: PocketsphinxAligne
     with pytest.raises(RowError, match="alignment_"):
         aligner.align(spoken, np.zeros_like(samples))
     assert aligner.align(spoken, samples).words
+
+
+@pytest.mark.parametrize(("language", "text"), [
+    ("de", "Das schwarze Stück Papier befindet sich da oben."), ("es", "Los niños hablan de la casa."),
+    ("it", "La casa è molto bella oggi."), ("fr-fr", "Les amis sont dans la maison."), ("pl", "Dzisiaj jest bardzo ładna pogoda."),
+])  # fmt: skip
+def test_other_languages_come_out_in_their_own_phones_near_the_true_times(aligner: PocketsphinxAligner, language: str, text: str) -> None:
+    voice = VoiceSettings(f"{language.partition('-')[0]}+m3", rate_wpm=150, pitch=50, pitch_range=50, volume=60)
+    spoken, samples, speech = said(text, voice, language)
+    done = aligner.align(spoken, samples)
+    truth = [phone for phone in speech.phones if phone.label != SILENCE]
+    phones = [phone for phone in done.phones if phone.label != SILENCE]
+    pairs = pair(phones, [p.label for p in phones], truth, [p.label for p in truth])
+    assert len(pairs.paired) > 0.9 * len(truth)
+    apart_s = np.abs([phones[i].start_s - truth[j].start_s - 0.15 for i, _, j, _ in pairs.paired])
+    assert np.median(apart_s) < 0.02
+    assert len(done.words) == len(text.split())
+
+
+def test_german_result_does_not_depend_on_what_was_aligned_before() -> None:
+    spoken, samples, _ = said("Der Lappen liegt auf dem Tisch.", GERMAN, "de")
+    used = PocketsphinxAligner(PARAMS)
+    alone = used.align(spoken, samples)
+    other, other_samples, _ = said("Die Lappen liegen dem Mann im Weg.", GERMAN, "de")
+    used.align(other, other_samples)
+    align(used, TEXTS[0])
+    assert used.align(spoken, samples) == alone
+
+
+def test_score_of_a_mapped_language_has_its_own_limit() -> None:
+    spoken, samples, _ = said("Der Lappen liegt auf dem Tisch.", GERMAN, "de")
+    with pytest.raises(RowError, match=r"below min_score_mapped=-1$"):
+        PocketsphinxAligner(PARAMS.model_copy(update={"min_score_mapped": -1.0})).align(spoken, samples)
 
 
 def test_human_speech_agrees_with_its_own_text(aligner: PocketsphinxAligner, shared_data: Path) -> None:
