@@ -208,8 +208,13 @@ def fit_of(values: Frames, phones: Sequence[Interval], path: NDArray[np.int64], 
 
 
 def moved(phones: Sequence[Interval], path: NDArray[np.int64]) -> list[Interval]:
-    """Phones with the boundaries of a path; the first starts and the last ends where they did."""
+    """Phones with the boundaries of a path; the first starts and the last ends where they did.
+
+    They stay as they are where one of them has no frame on the path (see the note of `segment`).
+    """
     owners = states_of(phones)[1][path]
+    if len(np.unique(owners)) < len(phones):
+        return list(phones)
     starts_s = [phones[0].start_s, *(np.searchsorted(owners, np.arange(1, len(phones))) * STEP_S).tolist()]
     ends_s = [*starts_s[1:], phones[-1].end_s]
     return [Interval(phone.label, start, end) for phone, start, end in zip(phones, starts_s, ends_s, strict=True)]
