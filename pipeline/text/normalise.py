@@ -11,6 +11,7 @@ from schemas.errors import RowError
 from schemas.reasons import Reason
 
 _APOSTROPHES = str.maketrans(dict.fromkeys("‘’‛ʼʹ´`′＇", "'"))
+_ENDLESS = re.compile(rf"\d[\d.,]{{60,}}[{SIGNS}]?")  # no number: read digit by digit before the rules, which would search from each digit
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 _FRACTION_SIGNS = str.maketrans({"½": " 1/2", "⅓": " 1/3", "⅔": " 2/3", "¼": " 1/4", "¾": " 3/4", "⅛": " 1/8"})
 _NARROW_SPACES = re.compile("(?<=\\d)[\u00a0\u2009\u202f](?=\\d{3}(?!\\d))")  # between groups of thousands
@@ -79,6 +80,7 @@ def words(text: str, language: str) -> list[str]:
     short = tag.split("-")[0]
     text = _INVISIBLE.sub("", unicodedata.normalize("NFC", text)).translate(_APOSTROPHES).translate(_FRACTION_SIGNS)
     text = _NARROW_SPACES.sub("", text)
+    text = _ENDLESS.sub(lambda match: " ".join(re.sub(r"\D", "", match[0])), text)
     text = applied(text, (_MINUS, *(_RULES[short](tag) if short in _RULES else ())))
     text = _spell_symbols(_spell_numbers(text, short), short)
     return _tokens(unicodedata.normalize("NFC", text.lower()))
