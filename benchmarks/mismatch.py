@@ -21,10 +21,11 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline import audio
-from pipeline.align import AlignStageParams, FirstPass, learn_refinement, refine_batch, spoken_of
+from pipeline.align import AlignStageParams, spoken_of
 from pipeline.aligners.alignment import Spoken
 from pipeline.aligners.pocketsphinx import LOWEST_SCORE, SAMPLE_RATE_HZ, process_aligner
 from pipeline.aligners.refine import Model
+from pipeline.aligners.two_passes import FirstPass, learn_refinement, refine_batch
 from pipeline.cluster import in_batches, map_batches, one_cluster
 from pipeline.shards import read_table
 from pipeline.stage import run_main
@@ -81,7 +82,7 @@ def _scores(spoken: list[Spoken], root: Path, params: PocketsphinxParams) -> lis
 def _fits(found: list[Found], root: Path, params: PocketsphinxParams, model: Model) -> Scores:
     first = [one for _, one in found if one is not None]
     task = partial(refine_batch, root=root, model=model, reach_s=params.refine_reach_s)
-    fits = {one.utterance_id: one.fit for part in map_batches(task, in_batches(first, _BATCH), "fits") for one in part}
+    fits = {one.utterance_id: one.fit for part in map_batches(task, in_batches(first, _BATCH), "fits") for one in part.moved}
     return np.array([fits[one.utterance_id] if one is not None else np.nan for _, one in found])
 
 

@@ -10,8 +10,9 @@ import pytest
 import soundfile as sf
 import yaml
 
-import pipeline.align as stage
-from pipeline.align import AlignStageParams, Sorted, main, run
+from pipeline.align import AlignStageParams, main, run
+from pipeline.aligners import two_passes
+from pipeline.aligners.rows import Sorted
 from pipeline.aligners.textgrid import write_textgrid
 from pipeline.audio import probe
 from pipeline.shards import write_table
@@ -145,10 +146,10 @@ def test_pocketsphinx_bytes_are_the_same_for_any_batches_and_workers(
         return [(tmp_path / name / f"{table}.parquet").read_bytes() for table in ("alignments", "rejects")]
 
     in_one = files("one_batch")
-    monkeypatch.setattr(stage, "BATCH_UTTERANCES", 1)
+    monkeypatch.setattr(two_passes, "BATCH_UTTERANCES", 1)
     assert files("batches_of_one") == in_one
-    monkeypatch.setattr(stage, "BATCH_UTTERANCES", 4)
-    monkeypatch.setattr(stage, "map_batches", here)  # one process, last batch first
+    monkeypatch.setattr(two_passes, "BATCH_UTTERANCES", 4)
+    monkeypatch.setattr(two_passes, "map_batches", here)  # one process, last batch first
     assert files("one_process_backwards") == in_one
     assert pq.read_table(tmp_path / "one_batch" / "alignments.parquet").column("utterance_id").to_pylist() == [
         f"c/anna/u{n}" for n in range(4)

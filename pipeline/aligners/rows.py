@@ -1,0 +1,40 @@
+"""Rows of the alignments table and of the rejects table, as aligners give them."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from typing import NamedTuple
+
+from pipeline.aligners.alignment import Alignment, Spoken
+from schemas.tables.rejects import reject_row
+
+BATCH_UTTERANCES = 40  # a task
+
+Row = dict[str, object]
+
+
+class Sorted(NamedTuple):
+    """Rows of the alignments table and of the rejects table."""
+
+    aligned: list[Row]
+    rejected: list[Row]
+
+
+def sort_rows(batch: list[Spoken], align: Callable[[Spoken], Alignment]) -> Sorted:
+    """Align each utterance; what one raises is its reject."""
+    done = Sorted([], [])
+    for one in batch:
+        try:
+            alignment = align(one)
+            done.aligned.append({"utterance_id": one.utterance_id, **asdict(alignment)})
+        except Exception as error:  # any fault of one row is a reject; an unexpected one is named internal_error
+            done.rejected.append(reject_row(one.utterance_id, "align", error))
+    return done
+
+
+def joined(parts: Iterable[Sorted]) -> Sorted:
+    """All parts as one, in their order."""
+    done = Sorted([], [])
+    for part in parts:
+        done.aligned.extend(part.aligned)
+        done.rejected.extend(part.rejected)
+    return done
