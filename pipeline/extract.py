@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from pipeline import shards
 from pipeline.cluster import in_batches, map_batches
-from pipeline.features import METADATA, FeatureParams, feature_table, features, fingerprinted, load_hashed
+from pipeline.features import METADATA, FeatureParams, feature_table, features, fingerprinted, load_hashed, tool_versions
 from pipeline.mel import mel_filterbank
 from pipeline.pitch import extract_f0, limits_from_quartiles, log_f0_histogram, quartiles_hz
 from pipeline.quality import AudioMeasures, PhoneLengths, failure, measures_fingerprint, phone_measures
@@ -122,10 +122,13 @@ def run(corpus: str, params: ExtractStageParams, root: Path, utterances: Path, a
         If an alignment has no utterance.
     ParamsError
         If the mel bands do not fit the frames.
+    DependencyError
+        If the extractor's package is not installed.
     TooManyRejectsError
         If more than `extract.max_reject_share` of the rows were rejected.
     """
     mel_filterbank(params.frames.grid(), n_mels=params.mel.n_mels, f_min_hz=params.mel.f_min_hz, f_max_hz=params.mel.f_max_hz)
+    tool_versions(params.pitch.extractor)  # a missing package ends the run here, and not each of its rows
     places = Places(root, utterances, alignments, out)
     speakers = shards.read_table(utterances, UTTERANCES, ["utterance_id", "speaker"])
     ids = shards.read_table(alignments, ALIGNMENTS, ["utterance_id"]).column("utterance_id")

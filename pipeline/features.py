@@ -52,7 +52,7 @@ def fingerprinted(
         raise AssertionError(f"joined {utterance['utterance_id']} with {alignment['utterance_id']}, please report it")
     row = {name: utterance[name] for name in METADATA} | {"f0_floor_hz": limits[0], "f0_ceiling_hz": limits[1]}
     depends_on = [row, utterance["audio_sha256"], alignment["phones"], alignment["duration_s"], _feature_params(params)]
-    text = json.dumps([*depends_on, EXTRACTOR_VERSION, _tool_versions(params.pitch.extractor)], sort_keys=True)
+    text = json.dumps([*depends_on, EXTRACTOR_VERSION, tool_versions(params.pitch.extractor)], sort_keys=True)
     return row | {"fingerprint": hashlib.sha256(text.encode()).hexdigest()}
 
 
@@ -64,7 +64,14 @@ def _feature_params(params: FeatureParams) -> dict[str, Any]:
 
 
 @cache
-def _tool_versions(extractor: ExtractorName) -> dict[str, str]:
+def tool_versions(extractor: ExtractorName) -> dict[str, str]:
+    """Versions of the libraries that a row depends on.
+
+    Raises
+    ------
+    DependencyError
+        If the extractor's package is not installed.
+    """
     package = EXTRACTORS[extractor].package
     try:
         return {name: version(name) for name in ("numpy", "scipy", "soundfile", "soxr", package)}
