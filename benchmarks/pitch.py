@@ -10,7 +10,7 @@ both       share of frames with a voicing error or a gross error
 both, all  the same with the undecided frames
 CPU        seconds of CPU a second of audio, a speaker's first pass included
 
-`praat_voiced` was learned from such recordings: each speaker is scored by weights learned from the other speakers.
+`ac_voiced` was learned from such recordings: each speaker is scored by weights learned from the other speakers.
 """
 
 import platform
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from benchmarks.laryngograph import CONDITIONS, Clip, Mask, Track, adaptive, fixed, read_clips, speakers_limits
 from benchmarks.voicing import BenchmarkParams, frames, learn
-from pipeline.extractors.praat_voiced import decided, evidence
+from pipeline.extractors.ac_voiced import decided, evidence
 from pipeline.extractors.voicing import Network
 from schemas.params import PitchParams, load_params
 
@@ -75,7 +75,7 @@ def scored(clips: list[Clip], tracks: list[Track]) -> str:
 
 
 def left_out(clips: list[Clip], params: PitchParams, networks: dict[str, Network]) -> list[Track]:
-    """Tracks of `praat_voiced`, each speaker's by a network that never heard it."""
+    """Tracks of `ac_voiced`, each speaker's by a network that never heard it."""
     limits = speakers_limits(clips, params)
     return [_by_network(clip, params, limits[clip.speaker], networks[clip.speaker]) for clip in clips]
 
@@ -91,10 +91,10 @@ def _by_network(clip: Clip, params: PitchParams, limits: tuple[float, float], ne
 
 def contestants(params: PitchParams, networks: dict[str, Network]) -> dict[str, Tracker]:
     """Name in the table -> clips to tracks."""
-    names = ("praat_voiced", "praat_ac", "dio", "harvest", "swift_f0")
+    names = ("ac_voiced", "praat_ac", "dio", "harvest", "swift_f0")
     voiced, praat, dio, harvest, swift = (params.model_copy(update={"extractor": name}) for name in names)
     return {
-        "**praat_voiced**, adaptive": lambda clips: left_out(clips, voiced, networks),
+        "**ac_voiced**, adaptive": lambda clips: left_out(clips, voiced, networks),
         "praat_ac, 75-600 Hz": lambda clips: fixed(clips, praat, *FIXED_HZ),
         "praat_ac, adaptive": lambda clips: adaptive(clips, praat),
         "dio + stonemask, 75-600 Hz": lambda clips: fixed(clips, dio, *FIXED_HZ),
@@ -134,7 +134,7 @@ def main(
         found[name] = tracker(clips)
         print(f"| {name} | {(time.process_time() - started) / seconds:.4f} |", flush=True)
     table("extractor", {name: scored(clips, tracks) for name, tracks in found.items()})
-    finalists = ("**praat_voiced**, adaptive", "praat_ac, adaptive", "swift_f0, adaptive")
+    finalists = ("**ac_voiced**, adaptive", "praat_ac, adaptive", "swift_f0, adaptive")
     for condition, spoil in list(CONDITIONS.items())[1:]:
         spoiled = [spoil(clip) for clip in clips]
         table(condition, {name: scored(spoiled, trackers[name](spoiled)) for name in finalists})

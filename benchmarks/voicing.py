@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from benchmarks.laryngograph import CONDITIONS, Clip, read_clips, speakers_limits
 from pipeline.extractors import voicing
-from pipeline.extractors.praat_voiced import evidence
+from pipeline.extractors.ac_voiced import evidence
 from schemas.params import PitchParams, Section, load_params
 
 HIDDEN = 16

@@ -268,7 +268,7 @@ def _extract_shard(places: Places, params: ExtractStageParams, corpus: CorpusFac
         return ShardDone([path.name, *names], len(reused), rejects)
     table = _merge(path, contract, reused, fresh)
     if table.num_rows:
-        shards.write_table(path, table, contract, params.extract.row_group_rows)
+        shards.write_table(path, table, contract, params.extract.row_group_rows, rows_checked=True)
         names.append(path.name)
     return ShardDone(names, table.num_rows, rejects)
 

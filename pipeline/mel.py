@@ -16,7 +16,7 @@ from schemas.frames import FrameGrid
 
 Float = TypeVar("Float", bound=np.floating)
 
-_BLOCK_FRAMES = 256  # frames transformed at once: stays in the cache, and bounds memory for long recordings
+_BLOCK_FRAMES = 64  # frames transformed at once: stays in the cache; from 128 KiB on the allocator asks the system for each array anew
 _MAGNITUDE_EPSILON = 1e-9  # HiFi-GAN's, added to the power before the root
 
 
@@ -50,12 +50,13 @@ def log_mel(
         If the bands do not fit the grid.
     """
     bank = mel_filterbank(grid, n_mels=n_mels, f_min_hz=f_min_hz, f_max_hz=f_max_hz)
+    bank = bank[:, : int(bank.indices.max()) + 1]  # bins above the highest band are not looked at
     windows = framed(samples, grid)
     taper = hann(grid.window_samples).astype(np.float32)
     mel_ln = np.empty((len(windows), n_mels), dtype=np.float32)
     for start in range(0, len(windows), _BLOCK_FRAMES):
         block = slice(start, start + _BLOCK_FRAMES)
-        bands = bank @ _magnitudes(windows[block] * taper, grid.n_fft).T  # (n_mels, block); scipy.sparse sums in a fixed order
+        bands = bank @ _magnitudes(windows[block] * taper, grid.n_fft, bank.shape[1]).T  # (n_mels, block); sums in a fixed order
         mel_ln[block] = np.log(np.maximum(bands, np.float32(amplitude_floor))).T
     return mel_ln
 
@@ -114,9 +115,12 @@ def mel_filterbank(grid: FrameGrid, *, n_mels: int, f_min_hz: float, f_max_hz: f
     return sparse.csr_array(weights.astype(np.float32))
 
 
-def _magnitudes(weighted: NDArray[np.float32], n_fft: int) -> NDArray[np.float32]:
-    spectrum = fft.rfft(weighted, n_fft)  # zeros after the window instead of around it: another phase, the same magnitude
-    magnitudes: NDArray[np.float32] = np.sqrt(spectrum.real**2 + spectrum.imag**2 + np.float32(_MAGNITUDE_EPSILON))
+def _magnitudes(weighted: NDArray[np.float32], n_fft: int, n_bins: int) -> NDArray[np.float32]:
+    spectrum = fft.rfft(weighted, n_fft)[:, :n_bins]  # zeros after the window instead of around it: another phase, the same magnitude
+    power = np.square(spectrum.real)
+    power += np.square(spectrum.imag)
+    power += np.float32(_MAGNITUDE_EPSILON)
+    magnitudes: NDArray[np.float32] = np.sqrt(power, out=power)
     return magnitudes
 
 

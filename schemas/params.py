@@ -24,7 +24,7 @@ AdapterName = Literal[
     "ljspeech", "vctk", "libritts", "huggingface", "folder",
 ]  # fmt: skip
 AlignerName = Literal["pocketsphinx", "textgrid", "mfa"]
-ExtractorName = Literal["praat_voiced", "praat_ac", "dio", "harvest", "swift_f0"]
+ExtractorName = Literal["ac_voiced", "praat_ac", "dio", "harvest", "swift_f0"]
 SplitName = Literal["train", "validation", "test"]
 SplitBy = Literal["text", "speaker", "official"]
 

@@ -1,14 +1,14 @@
 """The F0 extractors that `params.yaml` can name. A new one is a file here, its line in `EXTRACTORS`, and a test."""
 
+from pipeline.extractors.ac_voiced import ac_voiced
 from pipeline.extractors.extractor import Extractor
 from pipeline.extractors.praat import praat_ac
-from pipeline.extractors.praat_voiced import praat_voiced
 from pipeline.extractors.swift import swift_f0
 from pipeline.extractors.world import dio, harvest
 from schemas.params import ExtractorName
 
 EXTRACTORS: dict[ExtractorName, Extractor] = {
-    "praat_voiced": Extractor(praat_voiced, "praat-parselmouth"),
+    "ac_voiced": Extractor(ac_voiced, "scipy"),
     "praat_ac": Extractor(praat_ac, "praat-parselmouth"),
     "dio": Extractor(dio, "pyworld"),
     "harvest": Extractor(harvest, "pyworld"),

@@ -5,14 +5,20 @@ The number of mel bands is a parameter, so the schema is made for it: `features_
 """
 
 from functools import cache
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from schemas.tables.contract import Contract
 from schemas.tables.utterances import EMOTIONS, SPLITS
+
+_A_FRAME = ("f0_hz", "voiced", "energy_db", "mel_ln")
+_A_PHONE = ("duration_frames", "phone_log_f0", "phone_log_f0_slope", "phone_energy_db")
 
 
 def _list_of(value_type: pa.DataType) -> pa.DataType:
@@ -47,43 +53,55 @@ def _arrow(n_mels: int) -> pa.Schema:
     )
 
 
-def _lengths(table: pa.Table, column: str) -> pd.Series:
-    lengths: pd.Series = pc.list_value_length(table.column(column)).to_pandas()
+def _lengths(table: pa.Table, column: str) -> NDArray[np.int64]:
+    lengths: NDArray[np.int64] = pc.list_value_length(table.column(column)).to_numpy().astype(np.int64)
     return lengths
 
 
-def _flat(table: pa.Table, column: str) -> pd.Series:
-    """Values of a list column in one series, indexed by row."""
-    chunk = table.column(column).combine_chunks()
-    values = pc.list_flatten(chunk)
-    return pd.Series(values.to_numpy(zero_copy_only=False), index=pc.list_parent_indices(chunk).to_numpy())
+def _flat(table: pa.Table, column: str) -> NDArray[Any]:
+    """Values of a list column, those of all rows after each other."""
+    values: NDArray[Any] = pc.list_flatten(table.column(column).combine_chunks()).to_numpy(zero_copy_only=False)
+    return values
+
+
+def _each(reduce: np.ufunc, values: NDArray[Any], lengths: NDArray[np.int64], empty: float) -> NDArray[np.float64]:
+    """`reduce` over the values of each row; `empty` for rows of none."""
+    some = lengths > 0
+    reduced = np.full(len(lengths), empty)
+    if some.any():
+        reduced[some] = reduce.reduceat(values, (np.cumsum(lengths) - lengths)[some])
+    return reduced
 
 
 def _summary(table: pa.Table) -> pd.DataFrame:
-    n_frames = table.column("n_frames").to_pandas()
+    n_frames = table.column("n_frames").to_numpy()
+    lengths = {column: _lengths(table, column) for column in (*_A_FRAME, *_A_PHONE)}
+    rows: dict[str, Any] = {
+        "emotion": table.column("emotion").to_pandas(),
+        "split": table.column("split").to_pandas(),
+        "n_frames": n_frames,
+    }
     n_phones = _lengths(table, "phones")
-    rows = pd.DataFrame({"emotion": table.column("emotion").to_pandas(), "split": table.column("split").to_pandas(), "n_frames": n_frames})
-    for column in ("f0_hz", "voiced", "energy_db", "mel_ln"):
-        rows[f"{column}_length_error"] = _lengths(table, column) - n_frames
-    for column in ("duration_frames", "phone_log_f0", "phone_log_f0_slope", "phone_energy_db"):
-        rows[f"{column}_length_error"] = _lengths(table, column) - n_phones
-    durations = _flat(table, "duration_frames").groupby(level=0)
-    rows["duration_sum_error"] = durations.sum().reindex(rows.index, fill_value=0) - n_frames
-    rows["shortest_phone_frames"] = durations.min().reindex(rows.index, fill_value=-1)
-    f0_hz, voiced = _flat(table, "f0_hz"), _flat(table, "voiced").astype(bool)
-    by_row = f0_hz.groupby(level=0)
-    rows["f0_low_hz"], rows["f0_high_hz"] = by_row.min().reindex(rows.index), by_row.max().reindex(rows.index)
-    comparable = rows.index[_lengths(table, "f0_hz") == _lengths(table, "voiced")]  # of the others the length check speaks
-    sounding, masked = (track[track.index.isin(comparable)] for track in (f0_hz.notna(), voiced))
-    rows["voicing_disagreements"] = (sounding != masked).groupby(level=0).sum().reindex(rows.index, fill_value=0)
-    energy = _flat(table, "energy_db").groupby(level=0)
-    rows["energy_low_db"], rows["energy_high_db"] = energy.min().reindex(rows.index), energy.max().reindex(rows.index)
-    mel_sums = pc.list_flatten(pc.list_flatten(table.column("mel_ln").combine_chunks()))
-    frames_row = pc.list_parent_indices(table.column("mel_ln").combine_chunks()).to_numpy()
+    rows |= {f"{column}_length_error": lengths[column] - n_frames for column in _A_FRAME}
+    rows |= {f"{column}_length_error": lengths[column] - n_phones for column in _A_PHONE}
+    durations = _flat(table, "duration_frames").astype(np.int64)
+    rows["duration_sum_error"] = _each(np.add, durations, lengths["duration_frames"], 0) - n_frames
+    rows["shortest_phone_frames"] = _each(np.minimum, durations, lengths["duration_frames"], -1)
+    f0_hz, voiced, energy = (_flat(table, column) for column in ("f0_hz", "voiced", "energy_db"))
+    rows["f0_low_hz"], rows["f0_high_hz"] = (_each(least, f0_hz, lengths["f0_hz"], np.nan) for least in (np.fmin, np.fmax))
+    comparable = lengths["f0_hz"] == lengths["voiced"]  # of the others the length check speaks
+    sounding, masked = (
+        track[np.repeat(comparable, lengths[column])] for column, track in (("f0_hz", np.isfinite(f0_hz)), ("voiced", voiced))
+    )
+    rows["voicing_disagreements"] = _each(np.add, (sounding != masked).astype(np.int64), np.where(comparable, lengths["f0_hz"], 0), 0)
+    rows["energy_low_db"], rows["energy_high_db"] = (
+        _each(least, energy, lengths["energy_db"], np.nan) for least in (np.minimum, np.maximum)
+    )
+    mel = pc.list_flatten(pc.list_flatten(table.column("mel_ln").combine_chunks())).to_numpy(zero_copy_only=False)
     n_mels = table.schema.field("mel_ln").type.value_type.list_size
-    finite = pc.is_finite(mel_sums).to_numpy(zero_copy_only=False).reshape(-1, n_mels).all(axis=1)
-    rows["mel_not_finite"] = pd.Series(~finite, index=frames_row).groupby(level=0).sum().reindex(rows.index, fill_value=0)
-    return rows
+    broken = ~np.isfinite(mel).reshape(-1, n_mels).all(axis=1)
+    rows["mel_not_finite"] = _each(np.add, broken.astype(np.int64), lengths["mel_ln"], 0)
+    return pd.DataFrame(rows)
 
 
 _ZERO = pandera.Check.eq(0)
@@ -92,7 +110,6 @@ _ZERO = pandera.Check.eq(0)
 @cache
 def features_contract(n_mels: int) -> Contract:
     """The contract of a feature shard with `n_mels` mel bands."""
-    exact = ("f0_hz", "voiced", "energy_db", "mel_ln", "duration_frames", "phone_log_f0", "phone_log_f0_slope", "phone_energy_db")
     return Contract(
         name="features",
         arrow=_arrow(n_mels),
@@ -103,7 +120,7 @@ def features_contract(n_mels: int) -> Contract:
                 "emotion": pandera.Column(str, pandera.Check.isin(EMOTIONS)),
                 "split": pandera.Column(str, pandera.Check.isin(SPLITS)),
                 "n_frames": pandera.Column("int32", pandera.Check.ge(1)),
-                **{f"{column}_length_error": pandera.Column(checks=_ZERO) for column in exact},
+                **{f"{column}_length_error": pandera.Column(checks=_ZERO) for column in (*_A_FRAME, *_A_PHONE)},
                 "duration_sum_error": pandera.Column(checks=_ZERO),
                 "shortest_phone_frames": pandera.Column(checks=pandera.Check.ge(0)),
                 "f0_low_hz": pandera.Column(float, pandera.Check.gt(20), nullable=True, coerce=True),

@@ -42,7 +42,7 @@ def test_every_number_names_its_range():
         ("n_mels: 80", "n_mels: eighty", r"`mel.n_mels` is 'eighty': input should be a valid integer"),
         ("n_mels: 80", "n_mels: 80.0", r"`mel.n_mels` is 80.0: input should be a valid integer"),
         ("n_mels: 80", "n_mels: 8", r"`mel.n_mels` is 8: input should be greater than or equal to 16"),
-        ("extractor: praat_voiced", "extractor: praat", r"`pitch.extractor` is 'praat': input should be 'praat_voiced', 'praat_ac', 'dio'"),
+        ("extractor: ac_voiced", "extractor: praat", r"`pitch.extractor` is 'praat': input should be 'ac_voiced', 'praat_ac', 'dio'"),
         ("hop_samples: 256", "hop_samples: 257", r"n_fft - hop_samples even.*set hop_samples to 256 or 258"),
         ("adapter: esd", "adaptor: esd", r"unknown key `corpora.demo.adaptor`; did you mean `adapter`"),
         ("  demo:", "  de/mo:", r"`corpora.de/mo`"),

@@ -14,8 +14,8 @@ from tests.conftest import PROJECT
 
 RATES_HZ = [16000, 22050, 24000, 44100, 48000]
 PARAMS = load_params(PROJECT / "params.yaml", Params).pitch
-WITHIN_CENTS = {"praat_voiced": 1.0, "praat_ac": 1.0, "dio": 4.0, "harvest": 1.0, "swift_f0": 25.0}
-NOISE_VOICED = {"praat_voiced": 0.05, "praat_ac": 0.1, "dio": 0.1, "harvest": 0.6, "swift_f0": 0.1}
+WITHIN_CENTS = {"ac_voiced": 1.0, "praat_ac": 1.0, "dio": 4.0, "harvest": 1.0, "swift_f0": 25.0}
+NOISE_VOICED = {"ac_voiced": 0.05, "praat_ac": 0.1, "dio": 0.1, "harvest": 0.6, "swift_f0": 0.1}
 
 
 def by(extractor: str) -> PitchParams:

@@ -11,7 +11,7 @@ from schemas.frames import FrameGrid
 from schemas.params import Params, load_params
 from tests.conftest import PROJECT
 
-PARAMS = load_params(PROJECT / "params.yaml", Params).pitch.model_copy(update={"extractor": "praat_voiced"})
+PARAMS = load_params(PROJECT / "params.yaml", Params).pitch.model_copy(update={"extractor": "ac_voiced"})
 RNG = np.random.default_rng(3)
 
 
@@ -49,8 +49,8 @@ def test_a_tone_without_a_pause_is_voiced_throughout():
 def test_periods_of_a_tone_are_alike_and_those_of_noise_are_not():
     t = np.arange(16000) / 16000
     centres, periods = np.arange(2000.0, 14000.0, 80), np.full(150, 100.0)
-    assert voicing.period_likeness(np.sin(2 * np.pi * 160 * t), centres, periods).min() > 0.99
-    assert np.median(voicing.period_likeness(RNG.standard_normal(16000), centres, periods)) < 0.4
+    assert voicing.period_likeness(np.sin(2 * np.pi * 160 * t).astype(np.float32), centres, periods).min() > 0.99
+    assert np.median(voicing.period_likeness(RNG.standard_normal(16000).astype(np.float32), centres, periods)) < 0.4
 
 
 def test_context_repeats_the_ends():
@@ -72,7 +72,7 @@ def test_running_median_follows_weight_and_ignores_a_lone_octave():
     values[50] += np.log(2)
     np.testing.assert_array_equal(voicing.running_median(values, np.ones(101)), 5.0)
     heavy = np.where(np.arange(101) == 50, 100.0, 1.0)
-    assert voicing.running_median(values, heavy)[60] == values[50]
+    assert voicing.running_median(values, heavy)[55] == values[50]
 
 
 @settings(deadline=None, max_examples=30)
@@ -81,7 +81,7 @@ def test_running_median_equals_a_loop(rows: list[tuple[float, float]]):
     values, weights = np.array(rows).T
     found = voicing.running_median(values, weights)
     for at in range(len(values)):
-        near = slice(max(0, at - 20), at + 21)
+        near = slice(max(0, at - 10), at + 11)
         order = np.argsort(values[near], kind="stable")
         mass = np.cumsum(weights[near][order])
         lowest = values[near][order][np.searchsorted(mass, mass[-1] / 2 * (1 - 1e-12))]
