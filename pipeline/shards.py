@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -128,12 +129,27 @@ def read_rows(path: Path, rows: NDArray[np.int64], columns: Sequence[str]) -> pa
     return pa.concat_tables(taken).combine_chunks()
 
 
+def group_sizes(path: Path) -> list[int]:
+    """Rows of each row group of a file."""
+    file = pq.read_metadata(path)
+    return [file.row_group(at).num_rows for at in range(file.num_row_groups)]
+
+
+def read_group(path: Path, group: int, columns: Sequence[str]) -> pa.Table:
+    """Some columns of one row group. Files stay open, the last 64 of them."""
+    return _opened(path, path.stat().st_mtime_ns).read_row_group(group, columns=list(columns), use_threads=False)
+
+
+@lru_cache(maxsize=64)
+def _opened(path: Path, _changed_ns: int) -> pq.ParquetFile:
+    return pq.ParquetFile(path)
+
+
 def has_layout(path: Path, row_group_rows: int) -> bool:
     """Whether `write_table` with this `row_group_rows`, in this version of Arrow, would lay the file's rows out as they are."""
-    file = pq.read_metadata(path)
-    sizes = [file.row_group(at).num_rows for at in range(file.num_row_groups)]
+    sizes = group_sizes(path)
     full = all(size == row_group_rows for size in sizes[:-1]) and all(0 < size <= row_group_rows for size in sizes[-1:])
-    return full and bool(file.created_by == f"parquet-cpp-arrow version {pa.__version__}")
+    return full and bool(pq.read_metadata(path).created_by == f"parquet-cpp-arrow version {pa.__version__}")
 
 
 def _encodings(schema: pa.Schema) -> dict[str, Any]:

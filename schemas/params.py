@@ -213,6 +213,7 @@ class TrainParams(Section):
     seed: Annotated[int, Field(ge=0, le=2**31)]
     max_steps: Annotated[int, Field(ge=1, le=10_000_000)]
     batch_size: Annotated[int, Field(ge=1, le=4096)]
+    shuffle_utterances: Annotated[int, Field(ge=1, le=10_000_000)]
     window_frames: Annotated[int, Field(ge=16, le=2048)]
     learning_rate: Annotated[float, Field(ge=1e-7, le=1)]
     warmup_steps: Annotated[int, Field(ge=0, le=100_000)]

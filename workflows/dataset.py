@@ -1,7 +1,4 @@
-"""Feature shards as training and synthesis batches: normalised at read time, padded, and drawn as a pure function of (seed, step).
-
-A split is held in memory: 345 bytes a frame at 80 mels, so an hour of speech at 86 frames a second is about 107 MB.
-"""
+"""Feature rows as the model wants them: ids for names, normalised at read time, padded into batches."""
 
 import json
 from collections.abc import Sequence
@@ -25,9 +22,8 @@ from schemas.tables.speakers import CORPUS_ROW, STATISTICS
 
 Statistics = dict[str, dict[str, float]]
 
-_COLUMNS = ("utterance_id", "speaker", "emotion", "split", "phones", "duration_frames", "f0_hz", "energy_db", "mel_ln")
+COLUMNS = ("utterance_id", "speaker", "emotion", "split", "phones", "duration_frames", "f0_hz", "energy_db", "mel_ln")
 _Z_LIMIT = 4.0  # z-scores beyond are octave errors and digital silence; they would only make the networks extrapolate
-_BUCKET_BATCHES = 8  # batches whose utterances are sorted by length together
 
 
 @dataclass(frozen=True)
@@ -83,50 +79,6 @@ class Example:
     mel_ln: NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Corpus:
-    """What is learnt from, and what it is called."""
-
-    training: list[Example]
-    validation: list[Example]
-    vocabulary: Vocabulary
-    statistics: Statistics
-
-
-@dataclass(frozen=True)
-class Batches:
-    """Training batches as a pure function of (seed, step): a resumed run needs no state of the loader.
-
-    Each epoch is a new permutation; groups of `_BUCKET_BATCHES` batches are sorted by length, and the batches shuffled again.
-    """
-
-    examples: Sequence[Example]
-    batch_size: int
-    seed: int
-
-    @property
-    def per_epoch(self) -> int:
-        """Batches an epoch; what does not fill a batch waits for another epoch's order."""
-        return max(1, len(self.examples) // self.batch_size)
-
-    def at(self, step: int) -> Batch:
-        """The batch of a step, counted from 0."""
-        epoch, place = divmod(step, self.per_epoch)
-        return collate([self.examples[index] for index in self._epoch(epoch)[place]])
-
-    def _epoch(self, epoch: int) -> list[NDArray[np.int64]]:
-        random = np.random.default_rng((self.seed, epoch))
-        order = random.permutation(len(self.examples))[: self.per_epoch * self.batch_size]
-        n_frames = np.array([len(self.examples[index].mel_ln) for index in order])
-        bucket = self.batch_size * _BUCKET_BATCHES
-        by_length = [
-            order[start : start + bucket][np.argsort(n_frames[start : start + bucket], kind="stable")]
-            for start in range(0, len(order), bucket)
-        ]
-        batches = np.array_split(np.concatenate(by_length), self.per_epoch)
-        return [batches[index] for index in random.permutation(self.per_epoch)]
-
-
 def read_vocabulary(normalise: Path) -> Vocabulary:
     """Phones, speakers and emotions of the training split.
 
@@ -162,22 +114,6 @@ def read_statistics(normalise: Path) -> Statistics:
     return statistics
 
 
-def read_corpus(features: Path, normalise: Path, n_mels: int) -> Corpus:
-    """Training and validation split in memory.
-
-    Raises
-    ------
-    TableError
-        If a table breaks its contract or a split is empty.
-    """
-    vocabulary, statistics = read_vocabulary(normalise), read_statistics(normalise)
-    training, validation = (read_examples(features, split, n_mels, vocabulary, statistics) for split in ("train", "validation"))
-    for split, examples in (("train", training), ("validation", validation)):
-        if not examples:
-            raise TableError(f"{features} has no utterance in the split {split}; change ingest.split_salt or the shares, or add speech")
-    return Corpus(training, validation, vocabulary, statistics)
-
-
 def read_examples(features: Path, split: SplitName, n_mels: int, vocabulary: Vocabulary, statistics: Statistics) -> list[Example]:
     """All utterances of a split of the vocabulary's corpora, in order of shard and id.
 
@@ -191,7 +127,7 @@ def read_examples(features: Path, split: SplitName, n_mels: int, vocabulary: Voc
     return [
         example_from(row, vocabulary, statistics)
         for path in paths
-        for row in _rows(read_table(path, contract, _COLUMNS))
+        for row in rows_of(read_table(path, contract, COLUMNS))
         if row["split"] == split
     ]
 
@@ -245,7 +181,7 @@ def _pad(arrays: list[NDArray[np.generic]]) -> torch.Tensor:
     return torch.nn.utils.rnn.pad_sequence([torch.tensor(array) for array in arrays], batch_first=True)
 
 
-def _rows(table: pa.Table) -> list[dict[str, object]]:
+def rows_of(table: pa.Table) -> list[dict[str, object]]:
     """Rows with list columns as numpy views: `to_pylist` would make a Python float of every mel value."""
     columns = {name: _values(table.column(name).combine_chunks()) for name in table.column_names}
     return [{name: values[index] for name, values in columns.items()} for index in range(table.num_rows)]

@@ -24,12 +24,14 @@ from torch import Tensor
 
 from model.text_encoder import UNKNOWN_PHONE
 from model.tts import Batch, Tts, TtsConfig, parameter_counts
+from pipeline.shards import corpora_shards
 from pipeline.stage import run_main, write_json
 from schemas.errors import CheckpointError, ParamsError, TableError
 from schemas.params import FramesParams, MelParams, ModelParams, Section, TrainParams, load_params
 from schemas.tables.speakers import CORPUS_ROW
+from workflows.batches import Batches, InShards
 from workflows.checkpoint import TtsMetadata, read_header, read_tensors, save_tts, write_tensors
-from workflows.dataset import Batches, Corpus, Example, collate, read_corpus
+from workflows.dataset import Example, Statistics, Vocabulary, collate, read_examples, read_statistics, read_vocabulary
 from workflows.lineage import lineage
 from workflows.training_log import Curve, Progress
 
@@ -48,6 +50,16 @@ class TrainStageParams(Section):
     mel: MelParams
     model: ModelParams
     train: TrainParams
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What is learnt from, and what it is called; the validation split is in memory."""
+
+    training: InShards
+    validation: list[Example]
+    vocabulary: Vocabulary
+    statistics: Statistics
 
 
 class Learner(lightning.LightningModule):
@@ -186,6 +198,23 @@ def main(
     run(load_params(params, TrainStageParams), features, normalise, models, metrics, plots)
 
 
+def read_corpus(features: Path, normalise: Path, n_mels: int) -> Corpus:
+    """Training split as shards, validation split in memory.
+
+    Raises
+    ------
+    TableError
+        If a table breaks its contract or a split is empty.
+    """
+    vocabulary, statistics = read_vocabulary(normalise), read_statistics(normalise)
+    training = InShards(corpora_shards(features, vocabulary.corpora), "train", n_mels, vocabulary, statistics)
+    validation = read_examples(features, "validation", n_mels, vocabulary, statistics)
+    for split, n_examples in (("train", len(training)), ("validation", len(validation))):
+        if not n_examples:
+            raise TableError(f"{features} has no utterance in the split {split}; change ingest.split_salt or the shares, or add speech")
+    return Corpus(training, validation, vocabulary, statistics)
+
+
 def tts_config(params: TrainStageParams, corpus: Corpus) -> TtsConfig:
     """The model's configuration: `model` of `params.yaml`, and the sizes and statistics of the corpus."""
     names, norm = corpus.vocabulary, corpus.statistics[CORPUS_ROW]
@@ -306,7 +335,7 @@ def _fit(learner: Learner, corpus: Corpus, resume: Path | None, recorder: Record
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    batches = Batches(corpus.training, params.batch_size, params.seed)
+    batches = Batches(corpus.training, params.batch_size, params.shuffle_utterances, params.seed)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)  # lightning 2.6 on torch 2.13
         trainer.fit(learner, _FromStep(batches, first_step))

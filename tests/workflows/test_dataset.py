@@ -4,14 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from schemas.errors import TableError
 from schemas.tables.speakers import CORPUS_ROW
 from tests.workflows.synthetic_features import N_MELS, feature_row, write_corpus
-from workflows.dataset import Batches, Example, collate, example_from, fill_unvoiced, read_examples, read_statistics, read_vocabulary
+from workflows.dataset import Example, collate, example_from, fill_unvoiced, read_examples, read_statistics, read_vocabulary
 
 
 @pytest.fixture(scope="module")
@@ -54,21 +51,6 @@ def test_unvoiced_frames_are_filled_along_a_line_in_log_f0() -> None:
     filled = fill_unvoiced(np.array([nan, 100.0, nan, 400.0, nan]), 150.0)
     np.testing.assert_allclose(filled, [100, 100, 200, 400, 400])
     np.testing.assert_allclose(fill_unvoiced(np.full(3, nan), 150.0), 150.0)
-
-
-@given(st.integers(0, 2**31), st.integers(0, 200), st.integers(1, 30))
-def test_batches_are_a_pure_function_of_seed_and_step(examples: list[Example], seed: int, step: int, size: int) -> None:
-    first, second = Batches(examples, size, seed).at(step), Batches(examples, size, seed).at(step)
-    assert first.utterance_ids == second.utterance_ids
-    assert len(first.utterance_ids) == min(size, 24)
-    assert torch.equal(first.mel_ln, second.mel_ln)
-
-
-def test_an_epoch_takes_every_utterance_once_and_epochs_differ(examples: list[Example]) -> None:
-    batches = Batches(examples, 4, 1)
-    epochs = [[i for step in range(6) for i in batches.at(6 * epoch + step).utterance_ids] for epoch in range(2)]
-    assert sorted(epochs[0]) == sorted(epochs[1]) == sorted(e.utterance_id for e in examples)
-    assert epochs[0] != epochs[1]
 
 
 def test_collate_pads_with_zeros_and_keeps_sums(examples: list[Example]) -> None:

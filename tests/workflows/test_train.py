@@ -22,10 +22,10 @@ from schemas.params import load_params
 from schemas.tables.features import features_contract
 from tests.conftest import PROJECT
 from tests.workflows.synthetic_features import N_MELS, feature_row, write_corpus
+from workflows.batches import Batches, InMemory
 from workflows.checkpoint import load_tts, read_header, read_tensors, write_tensors
-from workflows.dataset import Batches, read_corpus
 from workflows.lineage import dataset_version
-from workflows.train import Learner, TrainStageParams, run, step_seed, tts_config
+from workflows.train import Learner, TrainStageParams, read_corpus, run, step_seed, tts_config
 
 TINY = {
     "mel": {"n_mels": N_MELS},
@@ -124,13 +124,14 @@ def test_the_model_file_holds_averaged_weights_vocabulary_statistics_and_lineage
 
 def test_not_finite_features_stop_the_run_and_name_the_utterance(tmp_path: Path, folders: tuple[Path, Path]) -> None:
     corpus = read_corpus(*folders, N_MELS)
-    mel_ln = corpus.training[3].mel_ln.copy()
+    *others, last = corpus.training.read(np.arange(4))
+    mel_ln = last.mel_ln.copy()
     mel_ln[5, 2] = np.nan
-    victim = dataclasses.replace(corpus.training[3], mel_ln=mel_ln)
+    victim = dataclasses.replace(last, mel_ln=mel_ln)
     params = load_params(params_file(tmp_path / "params.yaml"), TrainStageParams)
     learner = Learner(Tts(tts_config(params, corpus)), params.train)
     with pytest.raises(TableError, match=f"features of {victim.utterance_id} are not finite"):
-        learner.training_step(Batches([victim, *corpus.training[:3]], 4, 0).at(0))
+        learner.training_step(Batches(InMemory([victim, *others]), 4, 100, 0).at(0))
 
 
 @pytest.mark.parametrize(
