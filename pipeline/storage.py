@@ -92,7 +92,7 @@ class Bucket:
         finally:
             part.unlink(missing_ok=True)
 
-    def fetch_small(self, sizes: Mapping[str, int]) -> dict[str, bytes | Exception]:
+    def fetch_bytes(self, sizes: Mapping[str, int]) -> dict[str, bytes | Exception]:
         """Bytes, or what was raised, of each object with its size in bytes; all at once."""
         ends = list(sizes.values())
         found = _filesystem().cat_ranges([self._at(path) for path in sizes], [0] * len(ends), ends, on_error="return")
@@ -135,6 +135,8 @@ class Bucket:
     def _page(self, **request: Any) -> dict[str, Any]:
         try:
             return dict(_filesystem().call_s3("list_objects_v2", Bucket=self._bucket, Prefix=self._prefix, **request))
+        except DependencyError:
+            raise
         except Exception as error:
             raise StorageError(
                 f"{self.url} cannot be listed: {_words(error)}; look at AWS_PROFILE or AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, the network "
@@ -243,22 +245,22 @@ class ReadAhead:
         """
         if path in self._sizes and self._sizes[path] > max_bytes:
             raise RowError(Reason.TEXT_UNREADABLE, f"{path} is not a file of at most {max_bytes} bytes; look at it")
-        suffix = PurePosixPath(path).suffix
-        if path in self._sizes and path not in self._ahead.get(suffix, {}):
-            self._ahead[suffix] = self._bucket.fetch_small({name: self._sizes[name] for name in self._with_next(path)})
-        found = self._ahead.get(suffix, {}).get(path)
+        found = self._found(path) if path in self._sizes else None
         if isinstance(found, Exception):
             self._bucket.blame(path, found)
         if not isinstance(found, bytes):
             raise RowError(Reason.TEXT_MISSING, f"{path} is not there; add it")
         return found
 
-    def _with_next(self, path: str) -> list[str]:
+    def _found(self, path: str) -> bytes | Exception:
         if self._sizes[path] > SMALL_BYTES:
-            return [path]
-        alike = self._small[PurePosixPath(path).suffix]
-        start = bisect_left(alike, path)
-        return alike[start : start + READ_AHEAD]
+            return self._bucket.fetch_bytes({path: self._sizes[path]})[path]
+        suffix = PurePosixPath(path).suffix
+        if path not in self._ahead.get(suffix, {}):
+            start = bisect_left(self._small[suffix], path)
+            wanted = self._small[suffix][start : start + READ_AHEAD]
+            self._ahead[suffix] = self._bucket.fetch_bytes({name: self._sizes[name] for name in wanted})
+        return self._ahead[suffix][path]
 
 
 def _bound(path: str, folder: Path) -> Callable[..., None]:
@@ -296,11 +298,10 @@ def _words(error: Exception) -> str:
 
 def _filesystem() -> Any:
     """The connection of this process. Listings are not cached: objects may come and go."""
-    import fsspec  # 0.1 s, and s3fs 0.4 s: only for buckets
-
     try:
-        return fsspec.filesystem("s3", use_listings_cache=False)
+        import s3fs  # 0.4 s: only for buckets
     except ImportError as error:
         raise DependencyError(
             'a corpus root on s3:// needs a package: pip install "s3fs>=2026.2" (and "dvc-s3>=3.2" for `dvc repro`)'
         ) from error
+    return s3fs.S3FileSystem(use_listings_cache=False)
