@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import boto3
 import requests
+from s3fs import S3FileSystem
 
 Fault = Literal["forbid", "cut", "busy", "refuse"]
 
@@ -182,6 +183,7 @@ def serving(environment: Path) -> Iterator[Store]:
         _wait_for(port)
         yield Store(port, proxy)
     finally:
+        S3FileSystem.clear_instance_cache()  # this process's connections, which lead here
         proxy.shutdown()
         proxy.server_close()
         server.terminate()

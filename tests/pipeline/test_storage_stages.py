@@ -11,8 +11,11 @@ import pytest
 import yaml
 
 from pipeline import align, extract, ingest
+from pipeline.aligners.mfa import align_mfa
+from pipeline.storage import opened
 from schemas.errors import StorageError, TooManyRejectsError
 from tests.conftest import PROJECT
+from tests.pipeline.aligners.test_mfa import Bench
 from tests.s3 import Store, serving
 from workflows import demo_corpus
 
@@ -151,3 +154,15 @@ def test_objects_that_are_all_refused_pass_the_limit_on_rejects(store: Store, fo
     store.proxy.fault = lambda key: "forbid" if key.endswith(".wav") else None
     with pytest.raises(TooManyRejectsError, match="storage_failed 20"):
         remote.run("ingest")
+
+
+def test_mfa_is_given_copies_of_the_objects(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STAND_IN_REPORT", str(tmp_path / "report.json"))
+    bench = Bench(tmp_path)
+    spoken = [bench.speak("a.wav", "one"), bench.speak("b.flac", "two"), bench.speak("c.ogg.wav", "two one", rate_hz=8000)]
+    local = align_mfa(spoken, bench.root, bench.params, 1)
+    with opened(store.upload(bench.root), tmp_path, tmp_path / "out") as root:
+        store.proxy.reset()
+        assert align_mfa(spoken, root, bench.params, 1) == local
+    assert len(local) == 3
+    assert {store.proxy.got[one.audio_path] for one in spoken} == {1}
