@@ -22,7 +22,7 @@ import typer
 from numpy.typing import NDArray
 
 from pipeline import shards
-from pipeline.cluster import in_batches, map_batches
+from pipeline.cluster import in_batches, map_batches, one_cluster
 from pipeline.features import METADATA, FeatureParams, feature_table, features, fingerprinted, load_hashed, tool_versions
 from pipeline.mel import mel_filterbank
 from pipeline.pitch import extract_f0, limits_from_quartiles, log_f0_histogram, quartiles_hz
@@ -368,7 +368,7 @@ def main(
 ) -> None:
     """Extract mel, pitch, energy and durations of one corpus."""
     declared = load_params(params, ExtractStageParams)
-    with opened(corpus_params(declared.corpora, corpus).root, params.parent, out) as root:
+    with opened(corpus_params(declared.corpora, corpus).root, params.parent, out) as root, one_cluster():  # for both passes
         run(corpus, declared, root, utterances, alignments, out, metrics)
 
 
