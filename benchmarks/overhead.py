@@ -1,7 +1,7 @@
 """What the cluster costs: CPU time, wall time and memory of extract over many short utterances.
 
-The same stage runs twice on the same made corpus: in one process without dask, and on a local cluster. Overhead is the CPU time of the
-second (driver, scheduler and workers) above the first; what starting workers costs is measured apart, as it does not grow::
+Overhead is the CPU time of driver, scheduler and workers that is not spent inside a task, against that which is, in the same run: two runs
+compared would differ more by what else the machine does. What starting workers costs is measured apart, as it does not grow::
 
     python -m benchmarks.overhead --n 1000 --n 10000 --kind plain --kind dask --work /tmp/overhead
     python -m benchmarks.overhead --n 100000 --n 1000000 --kind driver --work /tmp/overhead
@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -33,8 +33,6 @@ from schemas.tables.alignments import ALIGNMENTS, SILENCE
 from schemas.tables.contract import Contract
 from schemas.tables.utterances import UTTERANCES
 
-Kind = Literal["plain", "dask", "start", "driver"]
-
 CORPUS, N_DISTINCT, UTTERANCES_A_SHARD = "made", 200, 200
 RATE_HZ, DURATION_S, PHONE_S = 22050, 0.8, 0.08
 PHONES = ("AA1", "B", "IY0", "S", "T", "EH1", "N", "ER0")
@@ -46,6 +44,7 @@ class Cost(NamedTuple):
     wall_s: float
     driver_cpu_s: float
     workers_cpu_s: float
+    tasks_cpu_s: float
     driver_mib: float
     worker_mib: float
 
@@ -115,7 +114,7 @@ def _plainly(task: Callable[[list[object]], object], batches: list[list[object]]
     return (task(batch) for batch in batches)
 
 
-def child(kind: Kind, folder: Path, root: Path, n: int, n_workers: int) -> None:
+def child(kind: str, folder: Path, root: Path, n: int, n_workers: int) -> None:
     """The process that is measured."""
     os.environ["ESPRESSIVO_WORKERS"] = str(n_workers)
     started = time.monotonic()
@@ -124,6 +123,7 @@ def child(kind: Kind, folder: Path, root: Path, n: int, n_workers: int) -> None:
             extract.map_batches = _plainly  # type: ignore[assignment]
             run_extract(folder, root, n)
         case "dask":
+            extract.extract_shards, extract.sample_f0 = _timed_shards, _timed_samples
             with cluster.one_cluster():
                 run_extract(folder, root, n)
         case "driver":
@@ -138,6 +138,30 @@ def child(kind: Kind, folder: Path, root: Path, n: int, n_workers: int) -> None:
     (folder / "cost.json").write_text(json.dumps(seconds | {"workers_cpu_s": of_workers.ru_utime + of_workers.ru_stime}))
 
 
+_extract_shards, _sample_f0 = extract.extract_shards, extract.sample_f0
+
+
+def _timed_shards(
+    places: extract.Places, params: extract.ExtractStageParams, corpus: extract.CorpusFacts, plan: list[extract.ShardRows]
+) -> list[extract.ShardDone]:
+    with _noted(places.out.parent):
+        return _extract_shards(places, params, corpus, plan)
+
+
+def _timed_samples(places: extract.Places, params: extract.ExtractStageParams, rows: list[int]) -> Any:
+    with _noted(places.out.parent):
+        return _sample_f0(places, params, rows)
+
+
+@contextmanager
+def _noted(folder: Path) -> Iterator[None]:
+    """Note the CPU time of the process during a task."""
+    started = time.process_time()
+    yield
+    with (folder / f"tasks-{os.getpid()}.txt").open("a") as file:
+        file.write(f"{time.process_time() - started}\n")
+
+
 def _counted(places: extract.Places, _: object, __: object, plan: list[extract.ShardRows]) -> list[extract.ShardDone]:  # noqa: ARG001
     """A task that computes and reads nothing."""
     return [extract.ShardDone([], len(shard.alignments), []) for shard in plan]
@@ -147,7 +171,7 @@ def _import_all(_: list[int]) -> None:
     """What a worker's first task brings with it."""
 
 
-def measured(kind: Kind, folder: Path, root: Path, n: int, n_workers: int) -> Cost:
+def measured(kind: str, folder: Path, root: Path, n: int, n_workers: int) -> Cost:
     """Run `child` in a process of its own, and watch it and its descendants."""
     process = multiprocessing.get_context("spawn").Process(target=child, args=(kind, folder, root, n, n_workers))
     process.start()
@@ -159,7 +183,13 @@ def measured(kind: Kind, folder: Path, root: Path, n: int, n_workers: int) -> Co
     if process.exitcode:
         raise SystemExit(f"{kind} with {n} utterances ended with code {process.exitcode}; read what it printed")
     workers = [mib for pid, mib in peaks.items() if pid != process.pid]
-    return Cost(**json.loads((folder / "cost.json").read_text()), driver_mib=peaks[process.pid or 0], worker_mib=max(workers, default=0.0))
+    tasks_s = sum(float(line) for path in folder.glob("tasks-*.txt") for line in path.read_text().split())
+    return Cost(
+        **json.loads((folder / "cost.json").read_text()),
+        tasks_cpu_s=tasks_s,
+        driver_mib=peaks[process.pid or 0],
+        worker_mib=max(workers, default=0.0),
+    )
 
 
 def _descendants(pid: int) -> list[int]:
@@ -208,25 +238,23 @@ def main(
         start = measured("start", folder, root, 0, workers)
     start_s = start.driver_cpu_s + start.workers_cpu_s
     print(f"start of the cluster alone: {start_s:.1f} CPU-s; driver {start.driver_mib:.0f} MiB, worker {start.worker_mib:.0f} MiB")
-    print("| utterances | run | wall s | CPU-s | of them the driver | overhead | less the start | driver MiB | worker MiB |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("| utterances | run | wall s | CPU-s | of them the driver | in tasks | overhead | less the start | driver MiB | worker MiB |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     reading: list[str] = []
     for size in n:
         with _folder(work, f"n{size}") as folder:
             make_tables(folder, recordings, size)
             reading.append(f"{size} utterances: {_reading_s(folder, size):.2f} CPU-s")
-            plain_s = float("nan")
             for kind in kinds:
-                cost = measured(kind, folder, root, size, workers)
-                whole_s = cost.driver_cpu_s + cost.workers_cpu_s
-                plain_s = whole_s if kind == "plain" else plain_s
-                overhead, growing = (f"{100 * (spent / plain_s - 1):.1f} %" for spent in (whole_s, whole_s - start_s))
-                shares = f"{overhead} | {growing}" if kind == "dask" else " | "
-                memory = f"{cost.driver_mib:.0f} | {cost.worker_mib:.0f}"
-                print(
-                    f"| {size} | {kind} | {cost.wall_s:.1f} | {whole_s:.1f} | {cost.driver_cpu_s:.1f} | {shares} | {memory} |", flush=True
-                )
+                print(_row(size, kind, measured(kind, folder, root, size, workers), start_s), flush=True)
     print(f"to read a shard's rows of both tables, of {', of '.join(reading)}")
+
+
+def _row(size: int, kind: str, cost: Cost, start_s: float) -> str:
+    whole_s = cost.driver_cpu_s + cost.workers_cpu_s
+    shares = [f"{100 * (spent_s / cost.tasks_cpu_s - 1):.1f} %" if kind == "dask" else "" for spent_s in (whole_s, whole_s - start_s)]
+    numbers = [size, kind, f"{cost.wall_s:.1f}", f"{whole_s:.1f}", f"{cost.driver_cpu_s:.1f}", f"{cost.tasks_cpu_s:.1f}", *shares]
+    return "| " + " | ".join(str(one) for one in [*numbers, f"{cost.driver_mib:.0f}", f"{cost.worker_mib:.0f}"]) + " |"
 
 
 def _reading_s(folder: Path, n: int) -> float:
