@@ -89,8 +89,8 @@ class Tree:
             PATH_OUTSIDE_ROOT if `path` is absolute, has a ``..``, or is or passes a link that leaves the root.
         """
         lexical = PurePosixPath(path)
-        leaves = isinstance(self.root, Path) and not _within(self.root / path, self.root)
-        if lexical.is_absolute() or ".." in lexical.parts or "\0" in path or leaves:
+        leaves = lexical.is_absolute() or ".." in lexical.parts or "\0" in path
+        if leaves or (isinstance(self.root, Path) and not _within(self.root / path, self.root)):
             raise RowError(Reason.PATH_OUTSIDE_ROOT, f"{path!r} leaves the corpus root; copy the file into the corpus")
         return self.root / path if isinstance(self.root, Path) else None
 
