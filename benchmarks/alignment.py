@@ -93,7 +93,7 @@ def _reference_phones(ids: Sequence[str], folder: Path, tier: str) -> dict[str, 
     for utterance_id in ids:
         path = PurePosixPath(utterance_id)
         try:
-            tiers = read_textgrid(files.find(f"{path.parent.name}/{path.name}.wav", stem_is_shared=stems[path.name] > 1))
+            tiers = read_textgrid(folder / files.find(f"{path.parent.name}/{path.name}.wav", stem_is_shared=stems[path.name] > 1))
         except RowError:
             continue
         if tier in tiers:

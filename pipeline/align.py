@@ -16,6 +16,7 @@ from pipeline.aligners.two_passes import align_corpus
 from pipeline.cluster import in_batches, local_workers, map_batches
 from pipeline.shards import read_table, write_rejects, write_table
 from pipeline.stage import finish, run_main
+from pipeline.storage import Bucket, Root, local_copy, opened
 from schemas.errors import CorpusError, RowError
 from schemas.params import AlignParams, CorpusParams, Section, TextGridParams, corpus_params, load_params
 from schemas.reasons import Reason
@@ -33,7 +34,7 @@ class AlignStageParams(Section):
     align: AlignParams
 
 
-def run(corpus: CorpusParams, params: AlignParams, root: Path, utterances: Path, out: Path, metrics: Path) -> None:
+def run(corpus: CorpusParams, params: AlignParams, root: Root, utterances: Path, out: Path, metrics: Path) -> None:
     """Write `alignments.parquet` and `rejects.parquet`; the bytes do not depend on workers or batches.
 
     Parameters
@@ -43,7 +44,7 @@ def run(corpus: CorpusParams, params: AlignParams, root: Path, utterances: Path,
     params
         `align`.
     root
-        The corpus folder, to which audio paths are relative.
+        The corpus, to which audio paths are relative.
     utterances
         The utterances table.
     out
@@ -55,6 +56,8 @@ def run(corpus: CorpusParams, params: AlignParams, root: Path, utterances: Path,
     ------
     ParamsError, CorpusError, DependencyError
         If the aligner does not fit the corpus, has no folder to read, or is not installed.
+    StorageError
+        If the corpus's bucket cannot be reached.
     TooManyRejectsError
         If more than `align.max_reject_share` of the utterances were rejected.
     """
@@ -76,33 +79,53 @@ def run(corpus: CorpusParams, params: AlignParams, root: Path, utterances: Path,
     finish("align", len(spoken), aligned.num_rows, rejects, params.max_reject_share, metrics)
 
 
-def align_textgrid_batch(batch: list[tuple[Spoken, Path]], params: TextGridParams) -> Sorted:
-    """A worker's task: read some TextGrids."""
+def align_textgrid_batch(batch: list[tuple[Spoken, str]], folder: Root, params: TextGridParams) -> Sorted:
+    """A worker's task: read some TextGrids, each given by its path below the folder."""
     paths = {one.utterance_id: path for one, path in batch}
-    return sort_rows([one for one, _ in batch], lambda one: align_textgrid(paths[one.utterance_id], one, params))
+
+    def align(one: Spoken) -> Alignment:
+        with local_copy(folder, paths[one.utterance_id], again=False) as file:
+            return align_textgrid(file, one, params)
+
+    return sort_rows([one for one, _ in batch], align)
 
 
-def _by_textgrid(spoken: list[Spoken], folder: Path, params: TextGridParams) -> Sorted:
+def _by_textgrid(spoken: list[Spoken], folder: Root, params: TextGridParams) -> Sorted:
     files = TextGridFolder(folder)
     stems = Counter(PurePosixPath(one.audio_path).stem for one in spoken)
-    found: list[tuple[Spoken, Path]] = []
+    found: list[tuple[Spoken, str]] = []
     rejected: list[Row] = []
     for one in spoken:
         try:
-            found.append((one, files.find(one.audio_path, stem_is_shared=stems[PurePosixPath(one.audio_path).stem] > 1)))
+            found.append((one, str(files.find(one.audio_path, stem_is_shared=stems[PurePosixPath(one.audio_path).stem] > 1))))
         except RowError as error:
             rejected.append(reject_row(one.utterance_id, "align", error))
-    done = joined(map_batches(partial(align_textgrid_batch, params=params), in_batches(found, BATCH_UTTERANCES), "align"))
+    task = partial(align_textgrid_batch, folder=folder, params=params)
+    done = joined(map_batches(task, in_batches(found, BATCH_UTTERANCES), "align"))
     return Sorted(done.aligned, [*rejected, *done.rejected])
 
 
-def _textgrid_folder(root: Path, textgrid_dir: str) -> Path:
+def _textgrid_folder(root: Root, textgrid_dir: str) -> Root:
+    if isinstance(root, Bucket):
+        return _textgrid_prefix(root, textgrid_dir)
     folder = (root / textgrid_dir).resolve()
     if not folder.is_dir():
         raise CorpusError(f"{folder} is not there; set the corpus's `textgrid_dir` to the folder of TextGrids inside its root, or to '.'")
     if not folder.is_relative_to(root.resolve()):
         raise CorpusError(f"`textgrid_dir: {textgrid_dir}` leaves the corpus root; copy the TextGrids into the corpus")
     return folder
+
+
+def _textgrid_prefix(root: Bucket, textgrid_dir: str) -> Bucket:
+    parts = PurePosixPath(textgrid_dir).parts
+    if ".." in parts or "/" in parts:
+        raise CorpusError(f"`textgrid_dir: {textgrid_dir}` leaves the corpus root; copy the TextGrids into the corpus")
+    prefix = root.below(textgrid_dir)
+    if next(prefix.objects(), None) is None:
+        raise CorpusError(
+            f"nothing is under {prefix}/; set the corpus's `textgrid_dir` to the folder of TextGrids inside its root, or to '.'"
+        )
+    return prefix
 
 
 def _alignment_or_raise(outcome: Alignment | RowError) -> Alignment:
@@ -145,7 +168,8 @@ def main(
     """Align a corpus's utterances."""
     given = load_params(params, AlignStageParams)
     block = corpus_params(given.corpora, corpus)
-    run(block, given.align, params.parent / block.root, utterances, out, metrics)
+    with opened(block.root, params.parent, out) as root:
+        run(block, given.align, root, utterances, out, metrics)
 
 
 if __name__ == "__main__":

@@ -22,13 +22,14 @@ import typer
 from numpy.typing import NDArray
 
 from pipeline import shards
-from pipeline.cluster import in_batches, map_batches
+from pipeline.cluster import in_batches, map_batches, one_cluster
 from pipeline.features import METADATA, FeatureParams, feature_table, features, fingerprinted, load_hashed, tool_versions
 from pipeline.mel import mel_filterbank
 from pipeline.pitch import extract_f0, limits_from_quartiles, log_f0_histogram, quartiles_hz
 from pipeline.quality import AudioMeasures, PhoneLengths, failure, measures_fingerprint, phone_measures
 from pipeline.stage import finish, run_main
-from schemas.errors import RowError, TableError
+from pipeline.storage import Root, opened
+from schemas.errors import RowError, StorageError, TableError
 from schemas.params import CorpusParams, ExtractParams, Name, PitchParams, QualityParams, corpus_params, load_params
 from schemas.reasons import Reason
 from schemas.tables.alignments import ALIGNMENTS, Interval
@@ -59,7 +60,7 @@ class ExtractStageParams(FeatureParams):
 class Places:
     """Where a corpus's inputs and outputs lie."""
 
-    root: Path
+    root: Root
     utterances: Path
     alignments: Path
     out: Path
@@ -100,7 +101,7 @@ class ShardDone:
     rejects: list[dict[str, object]]
 
 
-def run(corpus: str, params: ExtractStageParams, root: Path, utterances: Path, alignments: Path, out: Path, metrics: Path) -> None:
+def run(corpus: str, params: ExtractStageParams, root: Root, utterances: Path, alignments: Path, out: Path, metrics: Path) -> None:
     """Extract one corpus.
 
     Parameters
@@ -108,7 +109,7 @@ def run(corpus: str, params: ExtractStageParams, root: Path, utterances: Path, a
     corpus
         Its name, for messages.
     root
-        The corpus folder, which `audio_path` is relative to.
+        The corpus, which `audio_path` is relative to.
     utterances, alignments
         The tables of ingest and align.
     out
@@ -216,8 +217,10 @@ def sample_f0(places: Places, params: ExtractStageParams, rows: list[int]) -> li
     found = []
     for utterance in table.to_pylist():
         try:
-            samples = load_hashed(utterance, places.root, grid.sample_rate_hz)
+            samples = load_hashed(utterance, places.root, grid.sample_rate_hz, again=True)
             found.append((utterance["speaker"], log_f0_histogram(extract_f0(samples, grid, params.pitch, **wide))))
+        except StorageError:
+            raise
         except Exception:  # the second pass meets the same fault and rejects the row with its reason
             continue
     return found
@@ -256,6 +259,8 @@ def _extract_shard(places: Places, params: ExtractStageParams, corpus: CorpusFac
     for utterance, alignment in zip(utterances, alignments, strict=True):
         try:
             outcomes[utterance["utterance_id"]] = _outcome(utterance, alignment, places, params, corpus, stored, measured)
+        except StorageError:
+            raise
         except Exception as error:
             rejects.append(reject_row(utterance["utterance_id"], "extract", error))
     computed = feature_table([outcome.row for outcome in outcomes.values() if outcome.row is not None], contract)
@@ -363,8 +368,8 @@ def main(
 ) -> None:
     """Extract mel, pitch, energy and durations of one corpus."""
     declared = load_params(params, ExtractStageParams)
-    root = params.parent / corpus_params(declared.corpora, corpus).root
-    run(corpus, declared, root, utterances, alignments, out, metrics)
+    with opened(corpus_params(declared.corpora, corpus).root, params.parent, out) as root, one_cluster():  # for both passes
+        run(corpus, declared, root, utterances, alignments, out, metrics)
 
 
 if __name__ == "__main__":

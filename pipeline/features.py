@@ -4,7 +4,6 @@ import hashlib
 import json
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from pipeline import audio
 from pipeline.duration import frames_between, phone_pools
 from pipeline.extractors.registry import EXTRACTORS
 from pipeline.quality import audio_measures
+from pipeline.storage import Root, local_copy
 from pipeline.tracks import analyse
 from schemas.errors import DependencyError, RowError
 from schemas.params import DurationParams, EnergyParams, ExtractorName, FramesParams, MelParams, PitchParams, Section
@@ -79,13 +79,14 @@ def tool_versions(extractor: ExtractorName) -> dict[str, str]:
         raise DependencyError(f"`pitch.extractor: {extractor}` needs a package: pip install {package}") from error
 
 
-def load_hashed(utterance: dict[str, Any], root: Path, sample_rate_hz: int) -> NDArray[np.float32]:
-    """The samples of the very file that ingest hashed."""
-    return audio.load_unchanged(root / utterance["audio_path"], utterance["audio_sha256"], sample_rate_hz)
+def load_hashed(utterance: dict[str, Any], root: Root, sample_rate_hz: int, again: bool = False) -> NDArray[np.float32]:
+    """The samples of the very file that ingest hashed; `again` as for `pipeline.storage.local_copy`."""
+    with local_copy(root, utterance["audio_path"], again) as file:
+        return audio.load_unchanged(file, utterance["audio_sha256"], sample_rate_hz)
 
 
 def features(
-    row: dict[str, Any], utterance: dict[str, Any], alignment: dict[str, Any], root: Path, params: FeatureParams
+    row: dict[str, Any], utterance: dict[str, Any], alignment: dict[str, Any], root: Root, params: FeatureParams
 ) -> dict[str, Any]:
     """All columns that come from the audio and its phones, and its `AudioMeasures` as ``audio_measures``."""
     grid = params.frames.grid()

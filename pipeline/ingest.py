@@ -16,7 +16,8 @@ from pipeline.corpora.listing import Listing, list_corpus
 from pipeline.shards import write_rejects, write_table
 from pipeline.splits import Splits, assign_splits, official_splits, text_group
 from pipeline.stage import finish, run_main
-from schemas.errors import RowError
+from pipeline.storage import Root, local_copy, opened
+from schemas.errors import RowError, StorageError
 from schemas.params import CorpusParams, IngestParams, Name, Section, SplitBy, corpus_params, load_params
 from schemas.reasons import Reason
 from schemas.tables.rejects import reject_row
@@ -36,7 +37,7 @@ class IngestStageParams(Section):
     ingest: IngestParams
 
 
-def run(corpus_name: str, corpus: CorpusParams, params: IngestParams, root: Path, out: Path, metrics: Path) -> None:
+def run(corpus_name: str, corpus: CorpusParams, params: IngestParams, root: Root, out: Path, metrics: Path) -> None:
     """Ingest one corpus.
 
     Parameters
@@ -44,7 +45,7 @@ def run(corpus_name: str, corpus: CorpusParams, params: IngestParams, root: Path
     corpus_name
         Its key in params.yaml.
     root
-        The corpus folder.
+        The corpus.
     out
         Folder for ``utterances.parquet`` and ``rejects.parquet``.
     metrics
@@ -54,6 +55,8 @@ def run(corpus_name: str, corpus: CorpusParams, params: IngestParams, root: Path
     ------
     CorpusError
         If the corpus as a whole cannot be read.
+    StorageError
+        If its bucket cannot be reached.
     TooManyRejectsError
         After both tables are written.
     """
@@ -77,22 +80,25 @@ def run(corpus_name: str, corpus: CorpusParams, params: IngestParams, root: Path
 
 def _probe_all(listing: Listing, params: IngestParams, label: str) -> list[Probed]:
     """Probe of each candidate, or why it is rejected, sorted by id."""
-    jobs = [(utterance_id, str(listing.root / c.audio_path)) for utterance_id, c in listing.candidates.items()]
-    task = partial(probe_batch, params=params)
+    jobs = [(utterance_id, c.audio_path) for utterance_id, c in listing.candidates.items()]
+    task = partial(probe_batch, root=listing.root, params=params)
     return sorted((p for batch in map_batches(task, in_batches(jobs, BATCH_FILES), label) for p in batch), key=lambda p: p[0])
 
 
-def probe_batch(jobs: list[tuple[str, str]], params: IngestParams) -> list[Probed]:
-    """A worker's task: probe files given as (utterance id, absolute path)."""
-    return [(utterance_id, _probe_one(Path(path), params)) for utterance_id, path in jobs]
+def probe_batch(jobs: list[tuple[str, str]], root: Root, params: IngestParams) -> list[Probed]:
+    """A worker's task: probe files given as (utterance id, path below the root)."""
+    return [(utterance_id, _probe_one(root, path, params)) for utterance_id, path in jobs]
 
 
-def _probe_one(path: Path, params: IngestParams) -> AudioProbe | RowError:
+def _probe_one(root: Root, path: str, params: IngestParams) -> AudioProbe | RowError:
     try:
-        found = probe(path, params.max_duration_s)
+        with local_copy(root, path, again=False) as file:
+            found = probe(file, params.max_duration_s)
         _check_limits(found, params)
     except RowError as error:
         return error
+    except StorageError:
+        raise
     except Exception as error:  # one file's surprise must not lose the batch
         return RowError(Reason.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
     return found
@@ -174,7 +180,8 @@ def main(
     """Turn a corpus folder into the table of its utterances."""
     given = load_params(params, IngestStageParams)
     block = corpus_params(given.corpora, corpus)
-    run(corpus, block, given.ingest, params.parent / block.root, out, metrics)
+    with opened(block.root, params.parent, out) as root:
+        run(corpus, block, given.ingest, root, out, metrics)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 EspressivoError
 ├── ParamsError        params.yaml has an unknown, missing or ill-typed key
 ├── CorpusError        the corpus folder as a whole cannot be read (missing root, no audio, no metadata)
+├── StorageError       the object storage of a corpus cannot be reached at all
 ├── TableError         a table breaks its contract: wrong column, dtype or invariant
 ├── DependencyError    a program or optional package is missing
 ├── TooManyRejectsError the share of rejected rows passed `max_reject_share`
@@ -25,6 +26,10 @@ class ParamsError(EspressivoError):
 
 class CorpusError(EspressivoError):
     """The corpus folder as a whole cannot be read."""
+
+
+class StorageError(EspressivoError):
+    """The object storage of a corpus cannot be reached: no address, no credentials, no permission, no bucket."""
 
 
 class TableError(EspressivoError):

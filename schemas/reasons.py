@@ -15,6 +15,7 @@ class Reason(StrEnum):
     AUDIO_OVER_SCALE = "audio_over_scale"
     AUDIO_SILENT = "audio_silent"
     AUDIO_CHANGED = "audio_changed"
+    STORAGE_FAILED = "storage_failed"
     TEXT_MISSING = "text_missing"
     TEXT_EMPTY = "text_empty"
     TEXT_UNREADABLE = "text_unreadable"
@@ -54,6 +55,7 @@ DESCRIPTIONS: dict[Reason, str] = {
     Reason.AUDIO_OVER_SCALE: "The loudest sample is 20 dB above full scale: a float file that holds 16-bit numbers. Divide them by 32768.",
     Reason.AUDIO_SILENT: "As one channel without offset, the loudest is below `ingest.min_peak_db`. Check the recording.",
     Reason.AUDIO_CHANGED: "The file's bytes differ from those that ingest hashed. Run `dvc repro` from ingest.",
+    Reason.STORAGE_FAILED: "The object storage withholds this one object: no permission, broken off, too large. See `detail`, then rerun.",
     Reason.TEXT_MISSING: "No transcript for this audio file, or it is named twice with different texts. Add one line for it.",
     Reason.TEXT_EMPTY: "The transcript holds no letters or digits. Write what is said.",
     Reason.TEXT_UNREADABLE: "The transcript is not UTF-8, holds control characters, or is above 64 KiB. Convert it with `iconv`.",

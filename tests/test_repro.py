@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -48,27 +49,33 @@ class Project:
         return done.stdout + done.stderr
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The project's files in a new git repository, with tiny parameters, after one `dvc repro`."""
-    clone = Project(tmp_path_factory.mktemp("clone"))
+def clone(folder: Path, params: dict[str, Any]) -> Project:
+    """The project's files in a new git repository, with these parameters."""
+    made = Project(folder)
     files = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=PROJECT, capture_output=True, text=True, check=True)
     for name in filter(None, files.stdout.splitlines()):
         if (PROJECT / name).is_file() and name != "dvc.lock":
-            (clone.folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(PROJECT / name, clone.folder / name)
-    params = yaml.safe_load((clone.folder / "params.yaml").read_text())
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(PROJECT / name, folder / name)
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    made.run("git", "init", "-q")
+    made.run("git", "config", "user.email", "test@example.org")
+    made.run("git", "config", "user.name", "Test")
+    made.run("git", "add", "-A")
+    made.run("git", "commit", "-qm", "clone")
+    return made
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A clone with tiny parameters, after one `dvc repro`."""
+    params = yaml.safe_load((PROJECT / "params.yaml").read_text())
     for section, values in TINY.items():
         params[section] |= values
-    (clone.folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-    demo_corpus.make(clone.folder / "data/corpora/demo", sentences_per_emotion=4)
-    clone.run("git", "init", "-q")
-    clone.run("git", "config", "user.email", "test@example.org")
-    clone.run("git", "config", "user.name", "Test")
-    clone.run("git", "add", "-A")
-    clone.run("git", "commit", "-qm", "clone")
-    clone.run("dvc", "repro")
-    return clone
+    made = clone(tmp_path_factory.mktemp("clone"), params)
+    demo_corpus.make(made.folder / "data/corpora/demo", sentences_per_emotion=4)
+    made.run("dvc", "repro")
+    return made
 
 
 def counts(project: Project, stage: str) -> dict[str, int]:

@@ -13,7 +13,7 @@ import typer
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
-from pipeline import audio, shards
+from pipeline import audio, shards, storage
 from pipeline.stage import run_main
 from schemas.params import CorpusParams, FramesParams, MelParams, Name, ReportParams, Section, SynthesizeParams, load_params
 from schemas.reasons import DESCRIPTIONS, Reason
@@ -196,8 +196,8 @@ def _examples(
     examples = []
     for utterance_id, row in chosen.items():
         corpus, audio_path = recorded.loc[utterance_id]
-        recording = project / params.corpora[corpus].root / audio_path
-        examples.append(_example(row, real[utterance_id], recording, data / "synthesize", scores, params))
+        with storage.opened(params.corpora[corpus].root, project, data) as root, storage.local_copy(root, audio_path, False) as recording:
+            examples.append(_example(row, real[utterance_id], recording, data / "synthesize", scores, params))
     return examples
 
 

@@ -23,6 +23,7 @@ import soundfile as sf
 from pipeline.aligners.alignment import Alignment, Spoken, speech, tile
 from pipeline.aligners.textgrid import read_textgrid
 from pipeline.audio import MAX_DURATION_S, load, probe
+from pipeline.storage import Root, local_copy
 from pipeline.text.espeak import pronounce
 from pipeline.text.normalise import check_script
 from pipeline.text.normalise import words as words_of
@@ -41,7 +42,7 @@ _MIN_RATE_HZ = 16_000  # MFA drops a recording below its model's rate (16 kHz fo
 _MAX_PRONOUNCED_CHARS = 5_000  # a call of espeak-ng
 
 
-def align_mfa(spoken: Sequence[Spoken], root: Path, params: MfaParams, n_jobs: int) -> dict[str, Outcome]:
+def align_mfa(spoken: Sequence[Spoken], root: Root, params: MfaParams, n_jobs: int) -> dict[str, Outcome]:
     """Align utterances in one run of MFA: an alignment or a reason for each, none left out.
 
     Parameters
@@ -49,7 +50,7 @@ def align_mfa(spoken: Sequence[Spoken], root: Path, params: MfaParams, n_jobs: i
     spoken
         Utterances; the order does not matter.
     root
-        Corpus root that audio paths are relative to.
+        Corpus that audio paths are relative to. Recordings in a bucket are copied to the run's folder, one after the other.
     params
         `align.mfa`.
     n_jobs
@@ -130,7 +131,7 @@ def read_scores(path: Path) -> dict[str, float]:
 def _run_on(
     usable: Sequence[Spoken],
     texts: Mapping[str, str],
-    root: Path,
+    root: Root,
     params: MfaParams,
     models: Mapping[str, Path],
     program: Path,
@@ -139,7 +140,7 @@ def _run_on(
     folder = _fresh_folder()
     names = _safe_names(usable)
     for one in usable:
-        _place(folder / "corpus" / names[one.utterance_id], root / one.audio_path, texts[one.utterance_id])
+        _place(folder / "corpus" / names[one.utterance_id], root, one.audio_path, texts[one.utterance_id])
     dictionary = folder / "dictionary.dict"
     if "dictionary" in models:
         shutil.copyfile(models["dictionary"], dictionary)  # `mfa train` rewrites the file that it is given
@@ -183,13 +184,14 @@ def _clear(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _checked_text(one: Spoken, root: Path) -> str:
+def _checked_text(one: Spoken, root: Root) -> str:
     """The words for the .lab file; a recording that cannot be decoded is rejected here, as one bad file ends MFA's run."""
     check_script(one.text, one.language)
     text = " ".join(words_of(one.text, one.language))
     if not text:
         raise RowError(Reason.TEXT_EMPTY, f"no words in {one.text[:100]!r}")
-    probe(root / one.audio_path, MAX_DURATION_S)
+    with local_copy(root, one.audio_path, again=True) as file:
+        probe(file, MAX_DURATION_S)
     return text
 
 
@@ -199,15 +201,18 @@ def _safe_names(usable: Sequence[Spoken]) -> dict[str, str]:
     return {one.utterance_id: f"{speakers[one.speaker]}/u{number:06d}" for number, one in enumerate(usable)}
 
 
-def _place(stem: Path, audio: Path, text: str) -> None:
+def _place(stem: Path, root: Root, audio_path: str, text: str) -> None:
     """The recording and its words where MFA looks for them; a recording that it would pass over is written as a WAV that it takes."""
     stem.parent.mkdir(parents=True, exist_ok=True)
-    rate_hz = sf.info(audio).samplerate
-    if audio.suffix.lower() in _READ_AS_THEY_ARE and rate_hz >= _MIN_RATE_HZ:
-        stem.with_suffix(audio.suffix.lower()).symlink_to(audio.resolve())
-    else:
-        rate_hz = max(rate_hz, _MIN_RATE_HZ)
-        sf.write(stem.with_suffix(".wav"), load(audio, rate_hz), rate_hz, subtype="PCM_16")
+    with local_copy(root, audio_path, again=True) as audio:
+        rate_hz = sf.info(audio).samplerate
+        if audio.suffix.lower() not in _READ_AS_THEY_ARE or rate_hz < _MIN_RATE_HZ:
+            rate_hz = max(rate_hz, _MIN_RATE_HZ)
+            sf.write(stem.with_suffix(".wav"), load(audio, rate_hz), rate_hz, subtype="PCM_16")
+        elif isinstance(root, Path):
+            stem.with_suffix(audio.suffix.lower()).symlink_to(audio.resolve())
+        else:
+            shutil.move(audio, stem.with_suffix(audio.suffix.lower()))
     stem.with_suffix(".lab").write_text(text + "\n", encoding="utf-8")
 
 

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import NamedTuple
 
 from pipeline.aligners.alignment import Alignment, Spoken
+from schemas.errors import StorageError
 from schemas.tables.rejects import reject_row
 
 BATCH_UTTERANCES = 40  # a task
@@ -26,6 +27,8 @@ def sort_rows(batch: list[Spoken], align: Callable[[Spoken], Alignment]) -> Sort
         try:
             alignment = align(one)
             done.aligned.append({"utterance_id": one.utterance_id, **asdict(alignment)})
+        except StorageError:
+            raise
         except Exception as error:  # any fault of one row is a reject; an unexpected one is named internal_error
             done.rejected.append(reject_row(one.utterance_id, "align", error))
     return done

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from pipeline.aligners.alignment import END_TOLERANCE_S, Alignment, Spoken, speech, tile
+from pipeline.storage import Bucket, Root
 from schemas.errors import RowError
 from schemas.params import TextGridParams
 from schemas.reasons import Reason
@@ -74,18 +75,23 @@ class TextGridFolder:
     Parameters
     ----------
     folder
-        Searched to any depth; links to folders are not followed.
+        A folder, or the same in a bucket. Searched to any depth; links to folders are not followed.
+
+    Raises
+    ------
+    StorageError
+        If the bucket cannot be listed.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Root) -> None:
+        self._name = PurePosixPath(str(folder)).name
         self._by_stem: dict[str, list[PurePosixPath]] = {}
-        for path in sorted(folder.rglob("*")):
-            if path.suffix.lower() == ".textgrid" and path.is_file() and path.resolve().is_relative_to(folder.resolve()):
-                self._by_stem.setdefault(path.stem, []).append(PurePosixPath(path.relative_to(folder).as_posix()))
+        for path in sorted(_files_below(folder)):
+            if path.suffix.lower() == ".textgrid":
+                self._by_stem.setdefault(path.stem, []).append(path)
 
-    def find(self, audio_path: str, stem_is_shared: bool) -> Path:
-        """The TextGrid of an audio file: of those with its stem, the one whose last folders are most like the audio's.
+    def find(self, audio_path: str, stem_is_shared: bool) -> PurePosixPath:
+        """The TextGrid of an audio file, below the folder: of those with its stem, the one whose last folders are most like the audio's.
 
         Parameters
         ----------
@@ -105,10 +111,20 @@ class TextGridFolder:
         likest = max((_likeness(path, audio) for path in named), default=0)
         found = [path for path in named if _likeness(path, audio) == likest]
         if not found or (stem_is_shared and not likest):
-            raise RowError(Reason.ALIGNMENT_MISSING, f"no TextGrid for {audio_path} under {self._folder.name}/")
+            raise RowError(Reason.ALIGNMENT_MISSING, f"no TextGrid for {audio_path} under {self._name}/")
         if len(found) > 1:
             raise RowError(Reason.ALIGNMENT_UNREADABLE, f"{len(found)} TextGrids could be meant: {', '.join(map(str, found))}")
-        return self._folder / found[0]
+        return found[0]
+
+
+def _files_below(folder: Root) -> Iterator[PurePosixPath]:
+    """Files by their paths below `folder`, less links that leave it."""
+    if isinstance(folder, Bucket):
+        yield from (PurePosixPath(path) for path, _ in folder.objects() if PurePosixPath(path).as_posix() == path)
+        return
+    for path in folder.rglob("*"):
+        if path.is_file() and path.resolve().is_relative_to(folder.resolve()):
+            yield PurePosixPath(path.relative_to(folder).as_posix())
 
 
 def _likeness(path: PurePosixPath, audio: PurePosixPath) -> int:

@@ -13,6 +13,7 @@ from pipeline.aligners import pocketsphinx, refine
 from pipeline.aligners.alignment import Alignment, Spoken
 from pipeline.aligners.rows import BATCH_UTTERANCES, Row, Sorted, joined, sort_rows
 from pipeline.cluster import in_batches, map_batches, one_cluster
+from pipeline.storage import Root, local_copy
 from pipeline.text.normalise import check_script
 from schemas.errors import RowError
 from schemas.params import PocketsphinxParams
@@ -44,25 +45,26 @@ class RefinedBatch(NamedTuple):
     rejected: list[Row]
 
 
-def align_pocketsphinx_batch(batch: list[tuple[Spoken, str]], root: Path, params: PocketsphinxParams) -> Sorted:
+def align_pocketsphinx_batch(batch: list[tuple[Spoken, str]], root: Root, params: PocketsphinxParams) -> Sorted:
     """A worker's task: load and align some utterances, each with its file's hash, with this process's decoder."""
     aligner = pocketsphinx.process_aligner(params)
     hashes = {one.utterance_id: sha256 for one, sha256 in batch}
 
     def align(one: Spoken) -> Alignment:
         check_script(one.text, one.language)
-        samples = audio.load_unchanged(root / one.audio_path, hashes[one.utterance_id], pocketsphinx.SAMPLE_RATE_HZ)
+        with local_copy(root, one.audio_path, again=params.refine != "none") as file:
+            samples = audio.load_unchanged(file, hashes[one.utterance_id], pocketsphinx.SAMPLE_RATE_HZ)
         return aligner.align(one, samples)
 
     return sort_rows([one for one, _ in batch], align)
 
 
-def refine_statistics_batch(batch: list[FirstPass], root: Path, model: refine.Model | None, reach_s: float) -> refine.Statistics:
+def refine_statistics_batch(batch: list[FirstPass], root: Root, model: refine.Model | None, reach_s: float) -> refine.Statistics:
     """A worker's task: statistics of some utterances on their best paths, or on their first alignment where there is no model yet."""
     parts = []
     for one in batch:
         try:
-            values = refine.frames(audio.load(root / one.audio_path, refine.SAMPLE_RATE_HZ))
+            values = _frames(root, one, again=True)
         except RowError:  # gone since the first pass: the last one meets the same fault and rejects the row
             continue
         path = refine.even_path(one.phones, len(values)) if model is None else refine.segment(values, one.phones, model, reach_s)
@@ -70,12 +72,12 @@ def refine_statistics_batch(batch: list[FirstPass], root: Path, model: refine.Mo
     return refine.statistics(parts)
 
 
-def refine_batch(batch: list[FirstPass], root: Path, model: refine.Model, reach_s: float) -> RefinedBatch:
+def refine_batch(batch: list[FirstPass], root: Root, model: refine.Model, reach_s: float) -> RefinedBatch:
     """A worker's task: moved phones of some utterances, and how well they fit."""
     done = RefinedBatch([], [])
     for one in batch:
         try:
-            values = refine.frames(audio.load(root / one.audio_path, refine.SAMPLE_RATE_HZ))
+            values = _frames(root, one, again=False)
         except RowError as error:
             done.rejected.append(reject_row(one.utterance_id, "align", error))
             continue
@@ -85,7 +87,12 @@ def refine_batch(batch: list[FirstPass], root: Path, model: refine.Model, reach_
     return done
 
 
-def learn_refinement(first: list[FirstPass], params: PocketsphinxParams, root: Path) -> refine.Model:
+def _frames(root: Root, one: FirstPass, again: bool) -> refine.Frames:
+    with local_copy(root, one.audio_path, again) as file:
+        return refine.frames(audio.load(file, refine.SAMPLE_RATE_HZ))
+
+
+def learn_refinement(first: list[FirstPass], params: PocketsphinxParams, root: Root) -> refine.Model:
     """The model of a corpus, learned from first alignments of (at most `refine_max_utterances` of) its utterances."""
     heard = sorted(first, key=lambda one: sha256(one.utterance_id.encode()).digest())[: params.refine_max_utterances]
     model: refine.Model | None = None
@@ -97,7 +104,7 @@ def learn_refinement(first: list[FirstPass], params: PocketsphinxParams, root: P
     return model
 
 
-def align_corpus(heard: list[tuple[Spoken, str]], params: PocketsphinxParams, root: Path) -> Sorted:
+def align_corpus(heard: list[tuple[Spoken, str]], params: PocketsphinxParams, root: Root) -> Sorted:
     """Align a corpus; its utterances come with the sha256 of their files. Boundaries depend on all of the corpus where they are refined.
 
     Parameters
@@ -107,9 +114,9 @@ def align_corpus(heard: list[tuple[Spoken, str]], params: PocketsphinxParams, ro
     params
         `align.pocketsphinx`.
     root
-        The corpus folder.
+        The corpus.
     """
-    root = root.absolute()
+    root = root.absolute() if isinstance(root, Path) else root
     task = partial(align_pocketsphinx_batch, root=root, params=params)
     with one_cluster():
         done = joined(map_batches(task, in_batches(heard, BATCH_UTTERANCES), "align"))

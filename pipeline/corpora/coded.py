@@ -122,10 +122,10 @@ def in_file(files: tuple[str, ...], line: str, prefix: str = "") -> Genders:
 
     def read(tree: Tree) -> Mapping[str, str]:
         for file in files:
-            try:
-                text = tree.read(file, MAX_METADATA_BYTES).decode(errors="replace")
-            except RowError:
+            data = tree.read_if_there(file, MAX_METADATA_BYTES)
+            if data is None:
                 continue
+            text = data.decode(errors="replace")
             genders = {match["speaker"]: "female" if match["gender"].upper() == "F" else "male" for match in pattern.finditer(text)}
             return genders | {prefix + speaker: gender for speaker, gender in genders.items()}
         return {}

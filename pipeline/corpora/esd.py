@@ -35,7 +35,7 @@ class Esd(Adapter):
 
     def entries(self, tree: Tree, params: CorpusParams) -> Iterator[Entry]:  # noqa: ARG002
         """Emotion from the folder, text from the speaker's transcript; see `Adapter`."""
-        speakers = sorted(p.name for p in tree.root.iterdir() if re.fullmatch(r"\d{4}", p.name) and p.is_dir() and not p.is_symlink())
+        speakers = [name for name in tree.folders() if re.fullmatch(r"\d{4}", name)]
         transcripts = {speaker: _transcripts(tree, speaker) for speaker in speakers}
         seen = set()
         for path in tree.audio:
@@ -67,9 +67,8 @@ def _split(number: int) -> SplitName:
 
 def _transcripts(tree: Tree, speaker: str) -> Transcripts:
     """Text, or why there is none, of each stem in a speaker's transcript; empty if that is missing or cannot be read."""
-    try:
-        data = tree.read(f"{speaker}/{speaker}.txt", MAX_METADATA_BYTES)
-    except RowError:
+    data = tree.read_if_there(f"{speaker}/{speaker}.txt", MAX_METADATA_BYTES)
+    if data is None:
         return {}
     found: Transcripts = {}
     for line in _text_lines(data, speaker):

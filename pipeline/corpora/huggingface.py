@@ -78,7 +78,7 @@ def _rows(tree: Tree, table: CsvTable | None, columns: _Columns) -> Iterator[tup
     for folder in folders:
         for name in _METADATA if table is None else (table.file,):
             file = (PurePosixPath(folder) / name).as_posix()
-            if not (tree.root / file).is_file():
+            if not tree.has(file):
                 continue
             read = read_table(tree, file, "," if table is None else table.delimiter)
             require_columns(tree, file, read.rows, [columns.audio])

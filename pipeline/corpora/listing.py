@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from pipeline.corpora import Adapter, Candidate, Entry, Fault
 from pipeline.corpora.transcripts import spoken
 from pipeline.corpora.tree import Tree, has_control_characters, scan
+from pipeline.storage import Root
 from schemas.errors import CorpusError, ParamsError, RowError
 from schemas.params import AdapterName, CorpusParams
 from schemas.reasons import Reason
@@ -27,7 +27,7 @@ class Listing:
         Audio files beside them that the adapter knows not to be part of the corpus (`Adapter.ignores`).
     """
 
-    root: Path
+    root: Root
     n_audio_files: int
     n_ignored: int
     candidates: dict[str, Candidate] = field(default_factory=dict)
@@ -37,8 +37,8 @@ class Listing:
         return len(self.candidates) + len(self.faults)
 
 
-def list_corpus(name: str, params: CorpusParams, root: Path, adapter: Adapter) -> Listing:
-    """Read a corpus folder's metadata with its adapter.
+def list_corpus(name: str, params: CorpusParams, root: Root, adapter: Adapter) -> Listing:
+    """Read a corpus's metadata with its adapter.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def list_corpus(name: str, params: CorpusParams, root: Path, adapter: Adapter) -
     tree = scan(name, root, lambda path: adapter.ignores(path, params))
     if not tree.audio and not tree.faults:
         raise CorpusError(f"corpus '{name}': no audio file in {root}; `adapter: {params.adapter}` looks for {adapter.layout}")
-    listing = Listing(tree.root, len(tree.audio) + sum(1 for path, _ in tree.faults if not (tree.root / path).is_dir()), tree.n_ignored)
+    listing = Listing(tree.root, len(tree.audio) + sum(1 for path, _ in tree.faults if not tree.is_folder(path)), tree.n_ignored)
     refused = dict(tree.faults)
     entries = [entry for entry in adapter.entries(tree, params) if _path(entry) not in refused]
     entries += [Fault(path, error) for path, error in refused.items()]
