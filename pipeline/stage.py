@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from pipeline.files import whole_file
 from schemas.errors import EspressivoError, TooManyRejectsError
 
 
@@ -51,8 +52,8 @@ def finish(
 
 def write_json(path: Path, document: object) -> None:
     """Write JSON with sorted keys and a final newline."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+    with whole_file(path) as partial:
+        partial.write_text(json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def run_main(module: str) -> None:
