@@ -268,6 +268,7 @@ def open_client() -> Iterator["Client"]:
         If it cannot be had.
     """
     import dask
+    import distributed  # noqa: F401  its defaults must be there before they are set, or leaving `set` takes them away
 
     shared = _shared.get()
     if shared is not None:
