@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from pipeline import worker_start
 from pipeline.batch_jobs import submitted_cluster
 from pipeline.cluster_profile import Batch, Local, Profile, Remote, profile, workers_of
 from pipeline.isolation import isolated
@@ -279,6 +280,7 @@ def open_client() -> Iterator["Client"]:
         "distributed.nanny.pre-spawn-environ": _ONE_THREAD,
         "distributed.worker.multiprocessing-method": "spawn",  # fork after multi-threaded torch deadlocks
         "distributed.scheduler.allowed-failures": _DEATHS - 1,
+        "distributed.worker.preload": [worker_start.__name__],
         **{f"distributed.worker.memory.{name}": False for name in _NO_PAUSE},
     }
     with dask.config.set(settings), _client(where) as client:

@@ -105,7 +105,7 @@ def _cores() -> int:
 
 def _from_variables() -> Profile:
     address, workers, memory = (os.environ.get(name, "") for name in _ALONE)
-    if workers and (not workers.isdigit() or int(workers) < 1):
+    if workers and (not workers.isdecimal() or int(workers) < 1):
         raise ParamsError(f"ESPRESSIVO_WORKERS={workers!r} must be a whole number of processes, 1 or more; unset it for one a core")
     try:
         if address not in ("", "local"):

@@ -69,7 +69,7 @@ class _Child:
         self._limit_bytes = limit_bytes
         self._connection, theirs = Pipe()
         self._process = subprocess.Popen(
-            [sys.executable, "-X", "faulthandler", "-m", "pipeline.isolation", str(theirs.fileno())],
+            [sys.executable, "-m", "pipeline.isolation", str(theirs.fileno())],
             stdin=subprocess.PIPE,  # closed by the system when this process dies: the child waits for that
             pass_fds=[theirs.fileno()],
             env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -134,6 +134,7 @@ def _memory_limit() -> int | None:
 
 def _serve(connection: Connection) -> None:
     """The child's program: a task, then items until the parent goes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver answers it
     threading.Thread(target=_end_with_parent, daemon=True).start()
     task = connection.recv()
     connection.send((None, None))

@@ -12,6 +12,8 @@ from rich.console import Console
 from pipeline.files import whole_file
 from schemas.errors import EspressivoError, TooManyRejectsError
 
+INTERRUPTED = 130  # exit code after Ctrl-C: 128 and SIGINT
+
 
 def finish(
     name: str,
@@ -62,6 +64,10 @@ def run_main(module: str) -> None:
         app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         app.command()(importlib.import_module(module).main)
         app(standalone_mode=True)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            print("interrupted; run the same command again: finished shards are kept", file=sys.stderr)
+        raise
     except EspressivoError as error:
         Console(stderr=True, soft_wrap=True).print(f"[bold red]{type(error).__name__}[/]: ", end="")
         print(error, file=sys.stderr)

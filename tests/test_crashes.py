@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pyarrow.parquet as pq
@@ -31,7 +32,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("crashes")]
 STAGES = ("ingest", "align", "extract")
 N_UTTERANCES = 24
 HELD = "u07.wav"
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0  # a busy machine is no defect
 
 
 @dataclass
@@ -163,7 +164,7 @@ def record(folder: Path, name: str, duration_s: float = 1.0, rate_hz: int = RATE
     write_textgrid(folder / f"{name}.TextGrid", {"phones": phones}, duration_s)
 
 
-def parameters(corpus: Path) -> dict[str, object]:
+def parameters(corpus: Path) -> dict[str, Any]:
     """The project's parameters with this corpus alone, few shards, no limits on quality."""
     document = yaml.safe_load((PROJECT / "params.yaml").read_text(encoding="utf-8"))
     document["corpora"] = {
@@ -299,9 +300,6 @@ def test_an_utterance_that_segfaults_its_worker_is_rejected_and_its_shard_is_kep
     assert (utterance_id, reason) == ("toy/s/u07", "worker_crash")
     assert "SIGSEGV" in detail
     assert world.kept() == undisturbed.kept() - {"toy/s/u07"}
-    once = world.digests()
-    world.run("extract")
-    assert world.digests() == once
     (world.outside / "crash.u07.wav").unlink()  # mended
     world.run("extract")
     assert world.digests() == undisturbed.digests()
@@ -323,11 +321,12 @@ def test_ingest_and_align_reject_what_kills_their_workers_alone(undisturbed: Wor
 def test_an_utterance_that_needs_more_memory_than_a_worker_has_is_rejected(undisturbed: World, tmp_path: Path):
     corpus = tmp_path / "corpus"
     shutil.copytree(undisturbed.corpus, corpus)
-    record(corpus / "s", "vast", 400.0, 192_000)
+    record(corpus / "s", "vast", 300.0, 192_000)  # 220 MiB in memory, beside 320 of code
     made = World(corpus, tmp_path)
     made.outside.mkdir()
     document = parameters(corpus)
     document["ingest"]["max_duration_s"] = 600.0
+    document["pitch"]["adaptive"] = False  # spares the first pass
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(document))
     made.run("ingest")
     made.run("align")
@@ -346,11 +345,13 @@ def test_an_utterance_that_needs_more_memory_than_a_worker_has_is_rejected(undis
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 300 KiB."""
+def small_disk(undisturbed: World, tmp_path: Path) -> Iterator[Path]:
+    """A file system with room for half of what extract writes."""
+    size = sum(path.stat().st_size for path in undisturbed.out("extract").iterdir()) // 2
     folder = tmp_path / "small"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(folder)], capture_output=True, text=True, check=False)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
     if mounted.returncode:
         pytest.skip(f"this user may not mount a small file system: {mounted.stderr.strip()}")
     yield folder
