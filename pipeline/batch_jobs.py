@@ -33,12 +33,23 @@ def submitted_cluster(where: Batch, worker_environment: dict[str, str]) -> "JobQ
     Path(where.log_dir).mkdir(parents=True, exist_ok=True)
     cluster: JobQueueCluster = _cluster_class(where.kind)(**job_options(where, worker_environment))
     try:
-        cluster.scale(jobs=where.jobs)
+        for _ in range(where.jobs):  # not `scale`, which would submit in the background and only log a refusal
+            cluster.worker_spec.update(cluster.new_worker_spec())
         cluster.sync(cluster._correct_state)
-    except RuntimeError as error:  # what the command printed
-        cluster.close()
+    except RuntimeError as error:  # with what the command printed
+        _close_refused(cluster)
         raise ClusterError(f"`{command}` refused the job: {str(error).strip()}\nMend the profile (docs/clusters.md)") from error
     return cluster
+
+
+def _close_refused(cluster: "JobQueueCluster") -> None:
+    """Cancel the jobs that were accepted. Closing waits for ever for a job that never began, unless it is said to have failed."""
+    from distributed import Status
+
+    for job in cluster._created:
+        if job.status == Status.created:
+            job.status = Status.failed
+    cluster.close()
 
 
 def job_options(where: Batch, worker_environment: dict[str, str]) -> dict[str, Any]:
