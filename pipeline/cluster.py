@@ -324,7 +324,8 @@ def _told(where: Profile) -> str:
         case Batch():
             return f"{where.jobs} {where.kind} jobs of {where.workers_per_job} workers asked for, logs in {where.log_dir}"
         case Local():
-            return f"{workers_of(where)} local workers"
+            n_workers = workers_of(where)
+            return f"{n_workers} local worker{'s' if n_workers > 1 else ''}"
 
 
 @contextmanager
