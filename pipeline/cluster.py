@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -29,6 +30,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _shared: ContextVar["Client | None"] = ContextVar("shared", default=None)
+_seen_s: "WeakKeyDictionary[Client, dict[str, float]]" = WeakKeyDictionary()  # when each of a cluster's jobs was last seen with a worker
 
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 _NO_PAUSE = ("target", "spill", "pause")  # dask's measures against results kept on workers; we keep none, and a pause might never end
@@ -189,7 +191,7 @@ class _Watch:
     def __init__(self, client: "Client") -> None:
         self._client = client
         self._looked_s = self._told_s = time.monotonic()
-        self._seen_s: dict[str, float] = {}  # when each job was last seen with a worker
+        self._seen_s = _seen_s.setdefault(client, {})
 
     def look(self) -> None:
         now_s = time.monotonic()
@@ -225,7 +227,8 @@ class _Watch:
             now_s = time.monotonic()
             self._seen_s |= dict.fromkeys((_job_of(name, where) for name in names), now_s)
             n_lost = sum(now_s - seen_s > _JOB_LOST_S for seen_s in self._seen_s.values()) if where.workers_per_job > 1 else 0
-            cluster.scale(jobs=where.jobs + min(n_lost, _MOST_REPLACED * where.jobs))
+            wanted = where.jobs + min(n_lost, _MOST_REPLACED * where.jobs)
+            cluster.scale(jobs=max(wanted, len(cluster.worker_spec)))  # the lost count as well; fewer would cancel any of them
 
 
 def _job_of(worker: str, where: Batch) -> str:
