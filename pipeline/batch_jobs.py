@@ -63,6 +63,7 @@ def job_options(where: Batch, worker_environment: dict[str, str]) -> dict[str, A
         "python": where.python,
     }
     return {name: value for name, value in given.items() if value is not None} | {
+        "scheduler_options": {"dashboard_address": ":0"},  # on a shared login node the usual port is mostly taken
         "cores": where.workers_per_job,
         "processes": where.workers_per_job,
         "memory": f"{parse_bytes(where.worker_memory) * where.workers_per_job} B",
