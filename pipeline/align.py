@@ -10,10 +10,12 @@ import typer
 
 from pipeline.aligners.alignment import Alignment, Spoken
 from pipeline.aligners.mfa import align_mfa
-from pipeline.aligners.rows import BATCH_UTTERANCES, Row, Sorted, joined, sort_rows
+from pipeline.aligners.rows import BATCH_UTTERANCES, Row, Sorted, crashed, joined, sort_rows
 from pipeline.aligners.textgrid import TextGridFolder, align_textgrid
 from pipeline.aligners.two_passes import align_corpus
-from pipeline.cluster import in_batches, local_workers, map_batches
+from pipeline.cluster import in_batches, map_batches
+from pipeline.cluster_profile import local_workers
+from pipeline.files import remove_partials
 from pipeline.shards import read_table, write_rejects, write_table
 from pipeline.stage import finish, run_main
 from pipeline.storage import Bucket, Root, local_copy, opened
@@ -76,6 +78,7 @@ def run(corpus: CorpusParams, params: AlignParams, root: Root, utterances: Path,
     rejects = [*done.rejected, *broken]
     write_table(out / "alignments.parquet", aligned, ALIGNMENTS)
     write_rejects(out / "rejects.parquet", rejects)
+    remove_partials(out)
     finish("align", len(spoken), aligned.num_rows, rejects, params.max_reject_share, metrics)
 
 
@@ -101,7 +104,7 @@ def _by_textgrid(spoken: list[Spoken], folder: Root, params: TextGridParams) -> 
         except RowError as error:
             rejected.append(reject_row(one.utterance_id, "align", error))
     task = partial(align_textgrid_batch, folder=folder, params=params)
-    done = joined(map_batches(task, in_batches(found, BATCH_UTTERANCES), "align"))
+    done = joined(map_batches(task, in_batches(found, BATCH_UTTERANCES), "align", lambda one, error: crashed(one[0], error)))
     return Sorted(done.aligned, [*rejected, *done.rejected])
 
 

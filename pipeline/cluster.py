@@ -1,31 +1,47 @@
-"""The only dask set-up: where work runs is configuration from the environment, never code and never `params.yaml`.
+"""The only dask set-up: batches of work on local processes, on a scheduler that is there, or on jobs of a batch system.
 
-``ESPRESSIVO_SCHEDULER``  ``local`` (default: processes on this machine) or the address of a scheduler, ``tcp://host:8786``
-``ESPRESSIVO_WORKERS``    local worker processes; default: one a core
+Where is said by the environment (`pipeline.cluster_profile`), never by code and never by `params.yaml`. Workers may die at any time: dask
+runs their tasks again, and a batch whose workers died `_DEATHS` times is computed item by item in processes of their own (`isolation`).
 """
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from schemas.errors import ParamsError
+from pipeline import worker_start
+from pipeline.batch_jobs import submitted_cluster
+from pipeline.cluster_profile import Batch, Local, Profile, Remote, profile, workers_of
+from pipeline.isolation import isolated
+from schemas.errors import ClusterError, RowError
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _shared: ContextVar["Client | None"] = ContextVar("shared", default=None)
+_seen_s: "WeakKeyDictionary[Client, dict[str, float]]" = WeakKeyDictionary()  # when each of a cluster's jobs was last seen with a worker
 
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+_NO_PAUSE = ("target", "spill", "pause")  # dask's measures against results kept on workers; we keep none, and a pause might never end
+_DEATHS = 2  # of a batch's workers, before its items are tried alone; a foreign scheduler has an `allowed-failures` of its own
+_ALONE_TRIES = 4  # `_DEATHS` times as often may workers die that only look on as items are tried alone
+_ALONE_ITEMS = 8  # a task, when items are tried alone
+_LOOK_S = 5.0
+_SILENCE_S = 60.0  # a scheduler that does not answer for so long is gone
+_TELL_S = 30.0
+_JOB_LOST_S = 60.0  # without a worker: its nanny would have started a new one
+_MOST_REPLACED = 3  # times the number of jobs
 
 
 def in_batches(items: Sequence[Item], size: int) -> list[list[Item]]:
@@ -33,11 +49,16 @@ def in_batches(items: Sequence[Item], size: int) -> list[list[Item]]:
     return [list(items[start : start + size]) for start in range(0, len(items), size)]
 
 
-def map_batches(task: Callable[[list[Item]], Result], batches: Sequence[list[Item]], label: str) -> Iterator[Result]:
+def map_batches(
+    task: Callable[[list[Item]], Result],
+    batches: Sequence[list[Item]],
+    label: str,
+    lost: Callable[[Item, RowError], Result] | None = None,
+) -> Iterator[Result]:
     """Run ``task(batch)`` for each batch on the cluster and yield the results as they come, in no order.
 
     The task and its batches travel by pickle, results come back to the driver: send paths and counts, not arrays. A task's
-    exception is raised here after the other batches have finished.
+    exception is raised here after the other batches have finished. A batch whose workers died is computed again in batches of one.
 
     Parameters
     ----------
@@ -47,23 +68,185 @@ def map_batches(task: Callable[[list[Item]], Result], batches: Sequence[list[Ite
         One task each.
     label
         What the progress line says.
+    lost
+        The result for an item that ends each process that computes it, and why (`worker_crash`). None: such an item ends the run.
+
+    Raises
+    ------
+    ClusterError
+        If the scheduler went away, workers keep dying, or an item is lost and `lost` is None.
     """
     if not batches:
         return
-    from distributed import as_completed  # 0.5 s: only when work is at hand
+    suspects: list[Item] = []
+    with open_client() as client:
+        yield from _suspecting(client, task, batches, label, suspects.extend)
+        yield from _alone(client, task, suspects, label, lost)
+
+
+def map_suspecting(
+    task: Callable[[list[Item]], Result], batches: Sequence[list[Item]], label: str, suspect: Callable[[list[Item]], object]
+) -> Iterator[Result]:
+    """`map_batches`, but batches whose workers died are given to `suspect`, and yield nothing."""
+    if batches:
+        with open_client() as client:
+            yield from _suspecting(client, task, batches, label, suspect)
+
+
+def map_alone(
+    task: Callable[[list[Item]], Result], items: Sequence[Item], label: str, lost: Callable[[Item, RowError], Result] | None
+) -> Iterator[Result]:
+    """``task([item])`` of each item in a process of its own, with `lost` and errors as for `map_batches`."""
+    if items:
+        with open_client() as client:
+            yield from _alone(client, task, items, label, lost)
+
+
+def _suspecting(
+    client: "Client",
+    task: Callable[[list[Item]], Result],
+    batches: Sequence[list[Item]],
+    label: str,
+    suspect: Callable[[list[Item]], object],
+) -> Iterator[Result]:
+    from distributed import KilledWorker  # 0.5 s: only when work is at hand
 
     first_error: BaseException | None = None
-    with open_client() as client, _progress(label, len(batches)) as advance:
-        futures = client.map(task, batches, pure=False)
-        for future in as_completed(futures, raise_errors=False):
-            if future.status == "error":
-                first_error = first_error or future.exception()
+    with _progress(label, len(batches)) as advance:
+        for batch, future in _finished(client, task, batches):
+            error = future.exception() if future.status == "error" else None
+            if isinstance(error, KilledWorker):
+                suspect(batch)
+            elif error is not None:
+                first_error = first_error or error
             else:
                 yield future.result()
             future.release()
             advance()
     if first_error is not None:
         raise first_error
+
+
+def _alone(
+    client: "Client",
+    task: Callable[[list[Item]], Result],
+    items: Sequence[Item],
+    label: str,
+    lost: Callable[[Item, RowError], Result] | None,
+) -> Iterator[Result]:
+    batches, label = in_batches(items, _ALONE_ITEMS), f"{label}, one by one"
+    if batches:
+        print(f"{label}: workers died of {len(items)} items; each is tried alone", file=sys.stderr, flush=True)
+    for _ in range(_ALONE_TRIES):
+        again: list[list[Item]] = []
+        for pairs in _suspecting(client, partial(_pairs_alone, task=task), batches, label, again.append):
+            for item, result in pairs:
+                yield _or_lost(item, result, label, lost)
+        batches = again
+        if not batches:
+            return
+    raise ClusterError(f"{label}: workers keep dying, whatever they compute; read their messages, mend that, and run again")
+
+
+def _pairs_alone(items: list[Item], task: Callable[[list[Item]], Result]) -> list[tuple[Item, Result | RowError]]:
+    return list(zip(items, isolated(items, task), strict=True))
+
+
+def _or_lost(item: Item, result: Result | RowError, label: str, lost: Callable[[Item, RowError], Result] | None) -> Result:
+    if not isinstance(result, RowError):
+        return result
+    if lost is None:
+        raise ClusterError(f"{label}: {str(item)[:200]}: {result.detail}; give workers more memory, or report it with the item's file")
+    return lost(item, result)
+
+
+# --- waiting ----------------------------------------------------------------------------------------------------------------
+
+
+def _finished(client: "Client", task: Callable[..., Any], batches: Sequence[list[Item]]) -> Iterator[tuple[list[Item], "Future[Any]"]]:
+    """Each batch with its future, as they finish; never waits in silence for a scheduler or workers that are gone."""
+    if not batches:
+        return
+    done: SimpleQueue[Future[Any]] = SimpleQueue()
+    futures = client.map(task, batches, pure=False)
+    pending = {future.key: (batch, future) for future, batch in zip(futures, batches, strict=True)}
+    for future in futures:
+        future.add_done_callback(done.put)
+    del futures, future
+    watch = _Watch(client)
+    while pending:
+        watch.look()
+        try:
+            finished = done.get(timeout=_LOOK_S)
+        except Empty:
+            continue
+        if finished.status in ("cancelled", "lost"):
+            raise _scheduler_gone(client)
+        yield pending.pop(finished.key)
+
+
+class _Watch:
+    """Looks after the cluster at times: tells of missing workers, has lost ones replaced, finds a dead scheduler."""
+
+    def __init__(self, client: "Client") -> None:
+        self._client = client
+        self._looked_s = self._told_s = time.monotonic()
+        self._seen_s = _seen_s.setdefault(client, {})
+
+    def look(self) -> None:
+        now_s = time.monotonic()
+        if now_s - self._looked_s < _LOOK_S:
+            return
+        self._looked_s = now_s
+        names = self._workers()
+        self._replace_lost(names)
+        if not names and now_s - self._told_s >= _TELL_S:
+            self._told_s = now_s
+            print(f"waiting: {_address(self._client)} has no workers yet", file=sys.stderr, flush=True)
+
+    def _workers(self) -> list[str]:
+        from distributed import TimeoutError as NoAnswer
+
+        scheduler = self._client.scheduler
+        if scheduler is None:
+            raise _scheduler_gone(self._client)
+        try:
+            found = self._client.sync(scheduler.identity, n_workers=-1, callback_timeout=_SILENCE_S)
+        except (NoAnswer, OSError, RuntimeError) as error:
+            raise _scheduler_gone(self._client) from error
+        return [str(worker["name"]) for worker in found["workers"].values()]
+
+    def _replace_lost(self, names: list[str]) -> None:
+        """Have workers that dask gave up started again (it does so with those that are slow to come back), and jobs that ended."""
+        where, cluster = profile(), self._client.cluster
+        if cluster is None:
+            return
+        if isinstance(where, Local):
+            cluster.scale(workers_of(where))
+        elif isinstance(where, Batch):
+            now_s = time.monotonic()
+            self._seen_s |= dict.fromkeys((_job_of(name, where) for name in names), now_s)
+            n_lost = sum(now_s - seen_s > _JOB_LOST_S for seen_s in self._seen_s.values()) if where.workers_per_job > 1 else 0
+            wanted = where.jobs + min(n_lost, _MOST_REPLACED * where.jobs)
+            cluster.scale(jobs=max(wanted, len(cluster.worker_spec)))  # the lost count as well; fewer would cancel any of them
+
+
+def _job_of(worker: str, where: Batch) -> str:
+    return worker.rpartition("-")[0] if where.workers_per_job > 1 else worker
+
+
+def _scheduler_gone(client: "Client") -> ClusterError:
+    return ClusterError(
+        f"the scheduler at {_address(client)} went away or does not answer; start it again if it is yours (docs/clusters.md), "
+        "and run the same command again: finished shards are kept"
+    )
+
+
+def _address(client: "Client") -> str:
+    return str(client.scheduler.address) if client.scheduler is not None else "its address"
+
+
+# --- where ------------------------------------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -79,40 +262,73 @@ def one_cluster() -> Iterator[None]:
 
 @contextmanager
 def open_client() -> Iterator["Client"]:
-    """A dask client for the scheduler that the environment names, or that of `one_cluster` around."""
+    """A dask client of the cluster that the environment names, or that of `one_cluster` around.
+
+    Raises
+    ------
+    ParamsError
+        If the environment names none that could be.
+    ClusterError
+        If it cannot be had.
+    """
     import dask
-    from distributed import Client, LocalCluster
+    import distributed  # noqa: F401  its defaults must be there before they are set, or leaving `set` takes them away
 
     shared = _shared.get()
     if shared is not None:
         yield shared
         return
-
-    address = os.environ.get("ESPRESSIVO_SCHEDULER", "local")
-    if address != "local":
-        with Client(address) as client:
-            yield client
-        return
+    where = profile()
     settings: dict[str, Any] = {
         "distributed.nanny.pre-spawn-environ": _ONE_THREAD,
         "distributed.worker.multiprocessing-method": "spawn",  # fork after multi-threaded torch deadlocks
+        "distributed.scheduler.allowed-failures": _DEATHS - 1,
+        "distributed.worker.preload": [worker_start.__name__],
+        **{f"distributed.worker.memory.{name}": False for name in _NO_PAUSE},
     }
-    with (
-        dask.config.set(settings),
-        LocalCluster(n_workers=local_workers(), threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0") as cluster,
-        Client(cluster) as client,
-    ):
+    with dask.config.set(settings), _client(where) as client:
+        print(f"dask: {_told(where)}, dashboard {client.dashboard_link}", file=sys.stderr, flush=True)
         yield client
 
 
-def local_workers() -> int:
-    """Processes that this machine may be given; raises `ParamsError` where ``ESPRESSIVO_WORKERS`` is no number."""
-    text = os.environ.get("ESPRESSIVO_WORKERS", "")
-    if not text:
-        return len(os.sched_getaffinity(0))
-    if not text.isdigit() or int(text) < 1:
-        raise ParamsError(f"ESPRESSIVO_WORKERS={text!r} must be a whole number of processes, 1 or more; unset it for one a core")
-    return int(text)
+@contextmanager
+def _client(where: Profile) -> Iterator["Client"]:
+    from distributed import Client, LocalCluster
+
+    match where:
+        case Remote():
+            try:
+                client = Client(where.address)
+            except OSError as error:
+                what = f"no scheduler answers at {where.address} ({error})"
+                raise ClusterError(f"{what}; start one with `dask scheduler`, or name another (docs/clusters.md)") from None
+            with client:
+                yield client
+        case Batch():
+            no_pause = {f"DASK_DISTRIBUTED__WORKER__MEMORY__{name.upper()}": "false" for name in _NO_PAUSE}
+            with submitted_cluster(where, _ONE_THREAD | no_pause) as cluster, Client(cluster) as client:
+                yield client
+        case Local():
+            options = {} if where.worker_memory is None else {"memory_limit": where.worker_memory}
+            n_workers = workers_of(where)
+            with (
+                LocalCluster(
+                    n_workers=n_workers, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0", **options
+                ) as cluster,
+                Client(cluster) as client,
+            ):
+                yield client
+
+
+def _told(where: Profile) -> str:
+    match where:
+        case Remote():
+            return f"scheduler {where.address}"
+        case Batch():
+            return f"{where.jobs} {where.kind} jobs of {where.workers_per_job} workers asked for, logs in {where.log_dir}"
+        case Local():
+            n_workers = workers_of(where)
+            return f"{n_workers} local worker{'s' if n_workers > 1 else ''}"
 
 
 @contextmanager

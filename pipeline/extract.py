@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from heapq import nsmallest
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import numpy as np
@@ -24,11 +25,13 @@ from numpy.typing import NDArray
 from pipeline import shards
 from pipeline.cluster import in_batches, map_batches, one_cluster
 from pipeline.features import METADATA, FeatureParams, feature_table, features, fingerprinted, load_hashed, tool_versions
+from pipeline.files import remove_partials
 from pipeline.mel import mel_filterbank
 from pipeline.pitch import extract_f0, limits_from_quartiles, log_f0_histogram, quartiles_hz
 from pipeline.quality import AudioMeasures, PhoneLengths, failure, measures_fingerprint, phone_measures
+from pipeline.shard_crashes import ShardRows, map_shards
 from pipeline.stage import finish, run_main
-from pipeline.storage import Root, opened
+from pipeline.storage import Root, absolute, opened
 from schemas.errors import RowError, StorageError, TableError
 from schemas.params import CorpusParams, ExtractParams, Name, PitchParams, QualityParams, corpus_params, load_params
 from schemas.reasons import Reason
@@ -64,15 +67,6 @@ class Places:
     utterances: Path
     alignments: Path
     out: Path
-
-
-@dataclass(frozen=True)
-class ShardRows:
-    """A shard's rows by their numbers in the two tables, in order of utterance id."""
-
-    index: int
-    utterances: NDArray[np.int64]
-    alignments: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -130,17 +124,18 @@ def run(corpus: str, params: ExtractStageParams, root: Root, utterances: Path, a
     """
     mel_filterbank(params.frames.grid(), n_mels=params.mel.n_mels, f_min_hz=params.mel.f_min_hz, f_max_hz=params.mel.f_max_hz)
     tool_versions(params.pitch.extractor)  # a missing package ends the run here, and not each of its rows
-    places = Places(root, utterances, alignments, out)
+    places = Places(absolute(root), *(path.absolute() for path in (utterances, alignments, out)))  # workers may have started elsewhere
     speakers = shards.read_table(utterances, UTTERANCES, ["utterance_id", "speaker"])
     ids = shards.read_table(alignments, ALIGNMENTS, ["utterance_id"]).column("utterance_id")
     at = _utterance_rows(ids, speakers.column("utterance_id"))
     limits = _find_limits(corpus, params, places, speakers, at)
     plan = _plan(ids.to_pylist(), at, params.extract.n_shards)
-    task = partial(extract_shards, places, params, CorpusFacts(limits, phone_lengths(alignments).typical()))
+    given = places, params, CorpusFacts(limits, phone_lengths(alignments).typical())
     batches = in_batches(plan, -(-len(plan) // _MOST_TASKS) or 1)
-    done = [shard for results in map_batches(task, batches, f"extract {corpus}") for shard in results]
+    done, crashed = map_shards(partial(extract_shards, *given), partial(rehearse_shards, *given), batches, f"extract {corpus}")
     _prune(out, {name for shard in done for name in shard.names})
     rejects = [row for shard in done for row in shard.rejects]
+    rejects += [reject_row(ids[row].as_py(), "extract", error) for row, error in crashed.items()]
     shards.write_rejects(out / "rejects.parquet", rejects)
     finish(f"extract {corpus}", len(ids), sum(shard.n_rows for shard in done), rejects, params.extract.max_reject_share, metrics)
 
@@ -169,9 +164,10 @@ def _plan(ids: list[str], utterance_rows: NDArray[np.int64], n_shards: int) -> l
 
 def _prune(out: Path, names: set[str]) -> None:
     """Remove shards of rows that are gone, and what crashed workers left."""
-    for path in [*out.glob("features-*.parquet"), *out.glob("quality-*.parquet"), *out.glob(".*.partial")]:
+    for path in [*out.glob("features-*.parquet"), *out.glob("quality-*.parquet")]:
         if path.name not in names:
             path.unlink()
+    remove_partials(out)
 
 
 # --- first pass: the corpus's phone lengths, a speaker's pitch limits -------------------------------------------------------
@@ -197,7 +193,7 @@ def _find_limits(corpus: str, params: ExtractStageParams, places: Places, speake
     if params.pitch.adaptive:
         sampled = [_sample(rows, ids, params.pitch.sample_utterances) for _, rows in sorted(by_speaker.items())]
         batches = [batch for rows in sampled for batch in in_batches(rows, _SAMPLE_BATCH)]
-        for results in map_batches(partial(sample_f0, places, params), batches, f"extract {corpus}: pitch limits"):
+        for results in map_batches(partial(sample_f0, places, params), batches, f"extract {corpus}: pitch limits", lambda *_: []):
             for name, histogram in results:
                 histograms[name].append(histogram)
     table = PITCH_LIMITS.table([_limits_row(name, found, params.pitch) for name, found in histograms.items()])
@@ -221,7 +217,7 @@ def sample_f0(places: Places, params: ExtractStageParams, rows: list[int]) -> li
             found.append((utterance["speaker"], log_f0_histogram(extract_f0(samples, grid, params.pitch, **wide))))
         except StorageError:
             raise
-        except Exception:  # the second pass meets the same fault and rejects the row with its reason
+        except Exception:  # the second pass meets the same fault, or death, and rejects the row with its reason
             continue
     return found
 
@@ -246,6 +242,14 @@ def _limits_row(speaker: str, histograms: list[NDArray[np.int64]], pitch: PitchP
 def extract_shards(places: Places, params: ExtractStageParams, corpus: CorpusFacts, plan: list[ShardRows]) -> list[ShardDone]:
     """Task: bring these shards up to date."""
     return [_extract_shard(places, params, corpus, shard) for shard in plan]
+
+
+def rehearse_shards(places: Places, params: ExtractStageParams, corpus: CorpusFacts, plan: list[ShardRows]) -> None:
+    """Task: `extract_shards`, with what is there already in reach, but into a folder that is thrown away."""
+    with TemporaryDirectory() as folder:
+        for path in (path for shard in plan for path in places.out.glob(f"*-{shard.index:04d}-of-*.parquet")):
+            (Path(folder) / path.name).symlink_to(path)  # writing renames over a link, and leaves the file behind it
+        extract_shards(dataclasses.replace(places, out=Path(folder)), params, corpus, plan)
 
 
 def _extract_shard(places: Places, params: ExtractStageParams, corpus: CorpusFacts, shard: ShardRows) -> ShardDone:

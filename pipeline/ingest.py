@@ -13,6 +13,7 @@ from pipeline.audio import AudioProbe, probe
 from pipeline.cluster import in_batches, map_batches
 from pipeline.corpora import Candidate, adapter_named
 from pipeline.corpora.listing import Listing, list_corpus
+from pipeline.files import remove_partials
 from pipeline.shards import write_rejects, write_table
 from pipeline.splits import Splits, assign_splits, official_splits, text_group
 from pipeline.stage import finish, run_main
@@ -74,6 +75,7 @@ def run(corpus_name: str, corpus: CorpusParams, params: IngestParams, root: Root
     rejects += broken
     write_table(out / "utterances.parquet", table, UTTERANCES)
     write_rejects(out / "rejects.parquet", rejects)
+    remove_partials(out)
     extra = _totals(table, listing) | {"split_by": split_by, "split_forced_to_utterance": splits.forced_to_utterance}
     finish(f"ingest {corpus_name}", len(listing), table.num_rows, rejects, params.max_reject_share, metrics, extra)
 
@@ -82,7 +84,12 @@ def _probe_all(listing: Listing, params: IngestParams, label: str) -> list[Probe
     """Probe of each candidate, or why it is rejected, sorted by id."""
     jobs = [(utterance_id, c.audio_path) for utterance_id, c in listing.candidates.items()]
     task = partial(probe_batch, root=listing.root, params=params)
-    return sorted((p for batch in map_batches(task, in_batches(jobs, BATCH_FILES), label) for p in batch), key=lambda p: p[0])
+    found = map_batches(task, in_batches(jobs, BATCH_FILES), label, _lost)
+    return sorted((probed for batch in found for probed in batch), key=lambda probed: probed[0])
+
+
+def _lost(job: tuple[str, str], error: RowError) -> list[Probed]:
+    return [(job[0], error)]
 
 
 def probe_batch(jobs: list[tuple[str, str]], root: Root, params: IngestParams) -> list[Probed]:

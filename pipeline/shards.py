@@ -1,7 +1,6 @@
 """The only Parquet I/O: tables and feature shards, byte-identical for equal rows, never half-written under their final name."""
 
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pipeline.files import whole_file
 from schemas.errors import TableError
 from schemas.tables.contract import Contract
 from schemas.tables.rejects import REJECTS
@@ -26,7 +26,7 @@ def write_table(path: Path, table: pa.Table, contract: Contract, row_group_rows:
     Parameters
     ----------
     path
-        Final name; the bytes are written beside it and renamed, so a crash leaves no half file.
+        Final name; `whole_file` sees to it that a crash leaves no half file.
     table
         Sorted by the contract's primary key.
     row_group_rows
@@ -38,16 +38,13 @@ def write_table(path: Path, table: pa.Table, contract: Contract, row_group_rows:
     ------
     TableError
         If columns, order or rows break the contract.
+    DiskError
+        If the file cannot be written.
     """
     (contract.check_order if rows_checked else contract.check)(table)
     plain = pa.Table.from_batches(table.combine_chunks().to_batches(), schema=contract.arrow)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
+    with whole_file(path) as partial:
         pq.write_table(plain, partial, row_group_size=row_group_rows, **_COMPRESSION, **_encodings(contract.arrow))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read_table(path: Path, contract: Contract, columns: Sequence[str] | None = None) -> pa.Table:

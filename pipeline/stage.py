@@ -9,7 +9,10 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from pipeline.files import whole_file
 from schemas.errors import EspressivoError, TooManyRejectsError
+
+INTERRUPTED = 130  # exit code after Ctrl-C: 128 and SIGINT
 
 
 def finish(
@@ -51,8 +54,8 @@ def finish(
 
 def write_json(path: Path, document: object) -> None:
     """Write JSON with sorted keys and a final newline."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+    with whole_file(path) as partial:
+        partial.write_text(json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def run_main(module: str) -> None:
@@ -61,6 +64,10 @@ def run_main(module: str) -> None:
         app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         app.command()(importlib.import_module(module).main)
         app(standalone_mode=True)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            print("interrupted; run the same command again: finished shards are kept", file=sys.stderr)
+        raise
     except EspressivoError as error:
         Console(stderr=True, soft_wrap=True).print(f"[bold red]{type(error).__name__}[/]: ", end="")
         print(error, file=sys.stderr)

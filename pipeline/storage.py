@@ -147,6 +147,11 @@ class Bucket:
 Root = Path | Bucket
 
 
+def absolute(root: Root) -> Root:
+    """The same root, as workers that started in another folder can find it."""
+    return root if isinstance(root, Bucket) else root.absolute()
+
+
 @contextmanager
 def opened(root: str, base: Path, out: Path) -> Iterator[Root]:
     """The root that `corpora.<corpus>.root` names, for the time of a stage.

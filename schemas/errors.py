@@ -8,6 +8,8 @@ EspressivoError
 ├── DependencyError    a program or optional package is missing
 ├── TooManyRejectsError the share of rejected rows passed `max_reject_share`
 ├── CheckpointError    a checkpoint does not fit the code, the data or the parameters
+├── ClusterError       workers or their scheduler cannot be had, went away, or are not of this code
+├── DiskError          a file cannot be written: the disk is full, or refuses
 └── RowError           one row's fault; stages catch it and write a reject, it never ends a run
 
 Every message ends in the next action.
@@ -46,6 +48,14 @@ class TooManyRejectsError(EspressivoError):
 
 class CheckpointError(EspressivoError):
     """A checkpoint does not fit the code, the data or the parameters."""
+
+
+class ClusterError(EspressivoError):
+    """Workers or their scheduler cannot be had, went away, or are not of this code."""
+
+
+class DiskError(EspressivoError):
+    """A file cannot be written."""
 
 
 class RowError(EspressivoError):

@@ -42,6 +42,7 @@ class Reason(StrEnum):
     QUALITY_PAUSE = "quality_pause"
     CONTRACT_BROKEN = "contract_broken"
     SYNTHESIS_FAILED = "synthesis_failed"
+    WORKER_CRASH = "worker_crash"
     INTERNAL_ERROR = "internal_error"
 
 
@@ -82,5 +83,6 @@ DESCRIPTIONS: dict[Reason, str] = {
     Reason.QUALITY_PAUSE: "Too long a pause inside the speech; text may be missing. Cut there, or raise `quality.max_longest_pause_s`.",
     Reason.CONTRACT_BROKEN: "The computed row breaks its schema; `detail` names the check. Please report it with the file.",
     Reason.SYNTHESIS_FAILED: "The model or vocoder gave non-finite or empty output for this row. Look at the training's losses.",
+    Reason.WORKER_CRASH: "Alone in a process, it crashed it three times or ran out of memory. Encode the file anew, or give more memory.",
     Reason.INTERNAL_ERROR: "An unexpected exception; `detail` holds its type and message. Please report it with the file.",
 }

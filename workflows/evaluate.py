@@ -69,8 +69,8 @@ def run(params: EvaluateStageParams, features: Path, synthesis: Path, out: Path,
     TableError
         If a synthesised utterance has no real features, or nothing was synthesised.
     """
-    pairs = _pair_up(features, synthesis, params.mel.n_mels)
-    task = partial(_measure_batch, folder=synthesis, params=params)
+    pairs = _pair_up(features.absolute(), synthesis, params.mel.n_mels)
+    task = partial(_measure_batch, folder=synthesis.absolute(), params=params)
     rows = [row for batch in cluster.map_batches(task, cluster.in_batches(pairs, ROWS_A_TASK), "evaluate") for row in batch]
     shards.write_table(out / "evaluation.parquet", EVALUATION.table(rows), EVALUATION)
     frame = EVALUATION.table(rows).to_pandas()

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import NamedTuple
 
 from pipeline.aligners.alignment import Alignment, Spoken
-from schemas.errors import StorageError
+from schemas.errors import RowError, StorageError
 from schemas.tables.rejects import reject_row
 
 BATCH_UTTERANCES = 40  # a task
@@ -32,6 +32,11 @@ def sort_rows(batch: list[Spoken], align: Callable[[Spoken], Alignment]) -> Sort
         except Exception as error:  # any fault of one row is a reject; an unexpected one is named internal_error
             done.rejected.append(reject_row(one.utterance_id, "align", error))
     return done
+
+
+def crashed(one: Spoken, error: RowError) -> Sorted:
+    """What became of an utterance that ends each process that aligns it."""
+    return Sorted([], [reject_row(one.utterance_id, "align", error)])
 
 
 def joined(parts: Iterable[Sorted]) -> Sorted:

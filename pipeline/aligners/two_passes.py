@@ -3,7 +3,6 @@
 from dataclasses import asdict
 from functools import partial
 from hashlib import sha256
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -11,9 +10,9 @@ import numpy as np
 from pipeline import audio
 from pipeline.aligners import pocketsphinx, refine
 from pipeline.aligners.alignment import Alignment, Spoken
-from pipeline.aligners.rows import BATCH_UTTERANCES, Row, Sorted, joined, sort_rows
+from pipeline.aligners.rows import BATCH_UTTERANCES, Row, Sorted, crashed, joined, sort_rows
 from pipeline.cluster import in_batches, map_batches, one_cluster
-from pipeline.storage import Root, local_copy
+from pipeline.storage import Root, absolute, local_copy
 from pipeline.text.normalise import check_script
 from schemas.errors import RowError
 from schemas.params import PocketsphinxParams
@@ -92,13 +91,21 @@ def _frames(root: Root, one: FirstPass, again: bool) -> refine.Frames:
         return refine.frames(audio.load(file, refine.SAMPLE_RATE_HZ))
 
 
+def _crashed(one: FirstPass, error: RowError) -> RefinedBatch:
+    return RefinedBatch([], [reject_row(one.utterance_id, "align", error)])
+
+
 def learn_refinement(first: list[FirstPass], params: PocketsphinxParams, root: Root) -> refine.Model:
-    """The model of a corpus, learned from first alignments of (at most `refine_max_utterances` of) its utterances."""
+    """The model of a corpus, learned from first alignments of (at most `refine_max_utterances` of) its utterances.
+
+    An utterance that ends each process that computes it adds nothing; the last pass meets it again and rejects it.
+    """
     heard = sorted(first, key=lambda one: sha256(one.utterance_id.encode()).digest())[: params.refine_max_utterances]
     model: refine.Model | None = None
     for number in range(refine.ROUNDS):
         task = partial(refine_statistics_batch, root=root, model=model, reach_s=params.refine_reach_s)
-        found = map_batches(task, in_batches(heard, BATCH_UTTERANCES), f"refine {number + 1}/{refine.ROUNDS}")
+        label = f"refine {number + 1}/{refine.ROUNDS}"
+        found = map_batches(task, in_batches(heard, BATCH_UTTERANCES), label, lambda *_: refine.statistics([]))
         model = refine.learn(refine.joined(list(found)), number)
     assert model is not None
     return model
@@ -116,17 +123,17 @@ def align_corpus(heard: list[tuple[Spoken, str]], params: PocketsphinxParams, ro
     root
         The corpus.
     """
-    root = root.absolute() if isinstance(root, Path) else root
+    root = absolute(root)
     task = partial(align_pocketsphinx_batch, root=root, params=params)
     with one_cluster():
-        done = joined(map_batches(task, in_batches(heard, BATCH_UTTERANCES), "align"))
+        done = joined(map_batches(task, in_batches(heard, BATCH_UTTERANCES), "align", lambda one, error: crashed(one[0], error)))
         if params.refine == "none" or len(done.aligned) < params.refine_min_utterances:
             return done
         paths = {one.utterance_id: one.audio_path for one, _ in heard}
         first = [FirstPass(*_id_and_phones(row), audio_path=paths[str(row["utterance_id"])]) for row in done.aligned]
         model = learn_refinement(first, params, root)
         last = partial(refine_batch, root=root, model=model, reach_s=params.refine_reach_s)
-        parts = list(map_batches(last, in_batches(first, BATCH_UTTERANCES), "refined"))
+        parts = list(map_batches(last, in_batches(first, BATCH_UTTERANCES), "refined", _crashed))
     refined = {one.utterance_id: one for part in parts for one in part.moved}
     kept = Sorted([], [*done.rejected, *(row for part in parts for row in part.rejected)])
     for row in done.aligned:

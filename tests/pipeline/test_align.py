@@ -138,7 +138,7 @@ def test_pocketsphinx_bytes_are_the_same_for_any_batches_and_workers(
 ) -> None:
     root, utterances = speech
 
-    def here(task: Callable[..., Sorted], batches: list[list[object]], label: str) -> list[Sorted]:
+    def here(task: Callable[..., Sorted], batches: list[list[object]], label: str, lost: object) -> list[Sorted]:
         return [task(batch) for batch in reversed(batches)]
 
     def files(name: str) -> list[bytes]:

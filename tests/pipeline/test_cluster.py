@@ -1,11 +1,14 @@
 """Work spread over real worker processes."""
 
 import os
+import threading
 
+import dask
 import pytest
+from distributed import LocalCluster
 
 from pipeline import cluster as dask_cluster
-from schemas.errors import ParamsError, RowError
+from schemas.errors import ClusterError, ParamsError, RowError
 from schemas.reasons import Reason
 
 
@@ -74,3 +77,32 @@ def test_calls_inside_one_cluster_share_its_workers(monkeypatch):
         first, second = (list(dask_cluster.map_batches(squares, [[1]], "squares")) for _ in range(2))
     (after,) = dask_cluster.map_batches(squares, [[1]], "squares")
     assert first[0][0] == second[0][0] != after[0]
+
+
+def test_a_scheduler_that_is_not_there_is_told_with_what_to_do(monkeypatch):
+    monkeypatch.setenv("ESPRESSIVO_SCHEDULER", "tcp://127.0.0.1:1")
+    told = r"no scheduler answers at tcp://127\.0\.0\.1:1 .*`dask scheduler`"
+    with dask.config.set({"distributed.comm.timeouts.connect": "1s"}), pytest.raises(ClusterError, match=told):
+        list(dask_cluster.map_batches(squares, [[1]], "x"))
+
+
+def test_a_cluster_tells_its_dashboard_once(monkeypatch, capfd):
+    monkeypatch.delenv("ESPRESSIVO_SCHEDULER", raising=False)
+    monkeypatch.setenv("ESPRESSIVO_WORKERS", "1")
+    with dask_cluster.one_cluster():
+        for _ in range(2):
+            list(dask_cluster.map_batches(squares, [[1]], "squares"))
+    assert capfd.readouterr().err.count("dask: 1 local worker, dashboard http://127.0.0.1:") == 1
+
+
+@pytest.mark.slow
+def test_a_scheduler_without_workers_is_waited_for_aloud(monkeypatch, capfd):
+    monkeypatch.setattr(dask_cluster, "_LOOK_S", 0.2)
+    monkeypatch.setattr(dask_cluster, "_TELL_S", 0.5)
+    with LocalCluster(n_workers=0, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0") as bare:
+        monkeypatch.setenv("ESPRESSIVO_SCHEDULER", bare.scheduler_address)
+        later = threading.Timer(3.0, lambda: bare.scale(1))
+        later.start()
+        assert [squared for _, (squared,) in dask_cluster.map_batches(squares, [[3]], "squares")] == [9]
+        later.join()
+    assert f"waiting: {bare.scheduler_address} has no workers yet" in capfd.readouterr().err
