@@ -1,5 +1,6 @@
 """The only Parquet I/O: tables and feature shards, byte-identical for equal rows, never half-written under their final name."""
 
+import filecmp
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,7 @@ _MEL_LEAF = "mel_ln.list.element.list.element"
 
 
 def write_table(path: Path, table: pa.Table, contract: Contract, row_group_rows: int = 4096) -> None:
-    """Check `table` against its contract and write it: equal rows give equal bytes.
+    """Check `table` against its contract and write it: equal rows give equal bytes, and a file that holds these already is not touched.
 
     Parameters
     ----------
@@ -42,7 +43,8 @@ def write_table(path: Path, table: pa.Table, contract: Contract, row_group_rows:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         pq.write_table(plain, partial, row_group_size=row_group_rows, **_COMPRESSION, **_encodings(contract.arrow))
-        partial.replace(path)
+        if not _same_bytes(partial, path):
+            partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -61,6 +63,21 @@ def read_table(path: Path, contract: Contract, columns: Sequence[str] | None = N
         raise TableError(f"{path} is not there; run `dvc repro` for the stage that writes it") from None
     contract.check_columns(schema.empty_table())
     return pq.read_table(path, columns=list(columns) if columns is not None else None, partitioning=None)
+
+
+def band_count(path: Path) -> int:
+    """Mel bands of a shard of features, as its file says.
+
+    Raises
+    ------
+    TableError
+        If the file holds no mel.
+    """
+    schema = pq.read_schema(path)
+    kind = schema.field("mel_ln").type if "mel_ln" in schema.names else pa.null()
+    if not (pa.types.is_list(kind) and pa.types.is_fixed_size_list(kind.value_type)):
+        raise TableError(f"{path} is no shard of features; run `dvc repro extract`")
+    return int(kind.value_type.list_size)
 
 
 def write_rejects(path: Path, rows: list[dict[str, object]]) -> None:
@@ -132,6 +149,10 @@ def has_layout(path: Path, row_group_rows: int) -> bool:
     sizes = [file.row_group(at).num_rows for at in range(file.num_row_groups)]
     full = all(size == row_group_rows for size in sizes[:-1]) and all(0 < size <= row_group_rows for size in sizes[-1:])
     return full and bool(file.created_by == f"parquet-cpp-arrow version {pa.__version__}")
+
+
+def _same_bytes(one: Path, other: Path) -> bool:
+    return other.is_file() and filecmp.cmp(one, other, shallow=False)
 
 
 def _encodings(schema: pa.Schema) -> dict[str, Any]:
