@@ -5,7 +5,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -63,6 +63,24 @@ def read_table(path: Path, contract: Contract, columns: Sequence[str] | None = N
         raise TableError(f"{path} is not there; run `dvc repro` for the stage that writes it") from None
     contract.check_columns(schema.empty_table())
     return pq.read_table(path, columns=list(columns) if columns is not None else None, partitioning=None)
+
+
+def read_columns(file: IO[bytes], name: str, columns: Sequence[str]) -> pa.Table:
+    """Columns of an open Parquet file that may be of another version of a contract.
+
+    Raises
+    ------
+    TableError
+        If it is no Parquet or lacks a column; `name` is what the message calls it.
+    """
+    try:
+        with pq.ParquetFile(file) as table:
+            missing = [column for column in columns if column not in table.schema_arrow.names]
+            if missing:
+                raise TableError(f"{name} has no column {', '.join(missing)}: another version of this code wrote it; run `dvc repro`")
+            return table.read(columns=list(columns)).select(list(columns))
+    except pa.ArrowInvalid as error:
+        raise TableError(f"{name} is damaged ({error}); run `dvc checkout` or `dvc repro`") from None
 
 
 def band_count(path: Path) -> int:

@@ -4,6 +4,8 @@ import importlib
 import json
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import typer
@@ -57,10 +59,17 @@ def write_json(path: Path, document: object) -> None:
 
 def run_main(module: str) -> None:
     """Run ``main`` of a stage's module under its real name (dask workers must not look for its tasks in ``__main__``)."""
-    try:
-        app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    with errors_told():
         app.command()(importlib.import_module(module).main)
         app(standalone_mode=True)
+
+
+@contextmanager
+def errors_told() -> Iterator[None]:
+    """An error of ours inside ends the process with code 1 and its message, without a traceback."""
+    try:
+        yield
     except EspressivoError as error:
         Console(stderr=True, soft_wrap=True).print(f"[bold red]{type(error).__name__}[/]: ", end="")
         print(error, file=sys.stderr)
