@@ -52,9 +52,11 @@ def finish(
 
 
 def write_json(path: Path, document: object) -> None:
-    """Write JSON with sorted keys and a final newline."""
+    """Write JSON with sorted keys and a final newline; a file that says so already is not touched."""
+    text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
 
 
 def run_main(module: str) -> None:
