@@ -58,6 +58,9 @@ def project(folder: Path, n_shards: int, refine: str) -> None:
     params["corpora"] = {"c": {**params["corpora"]["demo"], "adapter": "folder", "root": "corpus"}}
     params["extract"]["n_shards"] = n_shards
     params["align"]["pocketsphinx"]["refine"] = refine
+    params["quality"] |= dict.fromkeys(params["quality"].keys() - {"outlier_z"})  # synthetic speech of no sense
+    for stage in ("ingest", "align", "extract"):
+        params[stage]["max_reject_share"] = 1.0
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
     cpu_s(folder, "git", "init", "-q")
     cpu_s(folder, "dvc", "remote", "add", "-d", "store", str(folder.parent / "store"))

@@ -9,6 +9,7 @@ lengths, are no part of a fingerprint, so changing them computes nothing again.
 import hashlib
 import sys
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from heapq import nsmallest
@@ -37,9 +38,9 @@ from pipeline.fingerprints import (
 )
 from pipeline.mel import mel_filterbank
 from pipeline.pitch import extract_f0, limits_from_quartiles, log_f0_histogram, quartiles_hz
-from pipeline.quality import AudioMeasures, PhoneLengths, failure, phone_measures
+from pipeline.quality import PhoneLengths, failure, phone_measures
 from pipeline.stage import finish, run_main, write_json
-from pipeline.stored import StoredShard, stored_faults, stored_measures, stored_samples
+from pipeline.stored import StoredQuality, StoredShard, stored_faults, stored_samples
 from schemas.errors import RowError, TableError
 from schemas.params import CorpusParams, ExtractParams, Name, PitchParams, QualityParams, corpus_params, load_params
 from schemas.reasons import Reason
@@ -54,6 +55,7 @@ from schemas.tables.utterances import UTTERANCES
 _SOUND = ("audio_path", "audio_sha256", "sample_rate_hz", "n_samples")
 _PHONES = ("utterance_id", "phones", "duration_s", "score")
 _SAMPLE_BATCH = 16  # utterances a task of the first pass
+_QUALITY_GROUP_ROWS = 4096
 _MOST_TASKS = 256  # each task reads both tables once, so many shards share a task
 
 Limits = dict[str, tuple[float, float]]  # speaker -> floor and ceiling, Hz
@@ -99,7 +101,7 @@ class Earlier:
     """What an earlier run left of a shard, and the faults of its rejects by fingerprint."""
 
     shard: StoredShard
-    measures: dict[str, AudioMeasures]
+    quality: StoredQuality
     faults: dict[str, RowError]
 
 
@@ -308,21 +310,37 @@ def _limits_row(speaker: str, histograms: list[NDArray[np.int64]], pitch: PitchP
 def extract_shards(places: Places, params: ExtractStageParams, corpus: CorpusFacts, plan: list[ShardRows]) -> list[ShardDone]:
     """Task: bring these shards up to date."""
     faults = stored_faults(places.out / "rejects.parquet")
-    return [_extract_shard(places, params, corpus, faults, shard) for shard in plan]
+    utterances = _numbered(places.utterances, [shard.utterances for shard in plan], (*METADATA, *_SOUND))
+    alignments = _numbered(places.alignments, [shard.alignments for shard in plan], _PHONES)
+    done = []
+    for shard in plan:
+        numbers = zip(np.sort(shard.utterances).tolist(), shard.alignments.tolist(), strict=True)  # both tables are sorted by id
+        rows = [(utterances[at], alignments[aligned_at]) for at, aligned_at in numbers]
+        done.append(_extract_shard(places, params, corpus, faults, shard.index, rows))
+    return done
+
+
+def _numbered(path: Path, rows: list[NDArray[np.int64]], columns: Sequence[str]) -> dict[int, dict[str, Any]]:
+    """Rows of a table by their numbers, read in one go for all shards of a task."""
+    numbers = np.sort(np.concatenate(rows))
+    return dict(zip(numbers.tolist(), shards.read_rows(path, numbers, columns).to_pylist(), strict=True))
 
 
 def _extract_shard(
-    places: Places, params: ExtractStageParams, corpus: CorpusFacts, faults: dict[str, RowError], shard: ShardRows
+    places: Places,
+    params: ExtractStageParams,
+    corpus: CorpusFacts,
+    faults: dict[str, RowError],
+    index: int,
+    rows: list[tuple[dict[str, Any], dict[str, Any]]],
 ) -> ShardDone:
-    utterances = shards.read_rows(places.utterances, np.sort(shard.utterances), [*METADATA, *_SOUND]).to_pylist()
-    alignments = shards.read_rows(places.alignments, shard.alignments, _PHONES).to_pylist()
     contract = features_contract(params.mel.n_mels)
-    path, quality_path = (places.out / shards.shard_name(shard.index, params.extract.n_shards, table) for table in ("features", "quality"))
-    earlier, made_by = Earlier(StoredShard(path), stored_measures(quality_path), faults), recipe(params)
+    path, quality_path = (places.out / shards.shard_name(index, params.extract.n_shards, table) for table in ("features", "quality"))
+    earlier, made_by = Earlier(StoredShard(path), StoredQuality(quality_path), faults), recipe(params)
     outcomes: dict[str, Outcome] = {}
     identities: dict[str, Identity] = {}
     rejects = []
-    for utterance, alignment in zip(utterances, alignments, strict=True):
+    for utterance, alignment in rows:
         identity = _identity(utterance, alignment, made_by, corpus.limits[utterance["speaker"]])
         utterance_id = utterance["utterance_id"]
         identities[utterance_id] = identity
@@ -334,7 +352,8 @@ def _extract_shard(
     fresh, broken = _without_broken(feature_table([one.row for one in outcomes.values() if one.row is not None], contract), contract)
     rejects += [reject_row(utterance_id, "extract", error, identities[utterance_id].faults) for utterance_id, error in broken.items()]
     reused = [utterance_id for utterance_id, one in outcomes.items() if one.row is None and one.fault is None]
-    names, computed = _write_quality(quality_path, outcomes), Counter(part for one in outcomes.values() for part in one.computed)
+    computed = Counter(part for one in outcomes.values() for part in one.computed)
+    names = _write_quality(quality_path, outcomes, earlier.quality)
     if not fresh.num_rows and reused == earlier.shard.ids and reused and shards.has_layout(path, params.extract.row_group_rows):
         return ShardDone([path.name, *names], len(reused), rejects, computed)
     table = pa.concat_tables([earlier.shard.rows(reused), fresh]).sort_by("utterance_id").combine_chunks() if reused else fresh
@@ -369,7 +388,7 @@ def _outcome(
     columns = identity.columns
     utterance_id, limits = columns["utterance_id"], (columns["f0_floor_hz"], columns["f0_ceiling_hz"])
     same = earlier.shard.holds(utterance_id, columns["fingerprint"])
-    measures = earlier.measures.get(identity.measures)
+    measures = earlier.quality.measures(identity.measures)
     kept = {} if same and measures else earlier.shard.kept(utterance_id, columns["fingerprints"])
     analysis = Analysis(utterance, alignment, limits, places.root, params, kept, measures)
     phones = phone_measures([Interval(**phone) for phone in alignment["phones"]], corpus.lengths, params.quality.outlier_z)
@@ -380,11 +399,13 @@ def _outcome(
     return Outcome(row, values | told, fault, analysis.computed)
 
 
-def _write_quality(path: Path, outcomes: dict[str, Outcome]) -> list[str]:
-    """Write the quality of a shard's utterances; the file's name, if there are any."""
-    if not outcomes:
+def _write_quality(path: Path, outcomes: dict[str, Outcome], stored: StoredQuality) -> list[str]:
+    """Write the quality of a shard's utterances, unless it stands there already; the file's name, if there are any."""
+    rows = [outcome.quality for outcome in outcomes.values()]
+    if not rows:
         return []
-    shards.write_table(path, QUALITY.table([outcome.quality for outcome in outcomes.values()]), QUALITY)
+    if not (stored.says(rows) and shards.has_layout(path, _QUALITY_GROUP_ROWS)):
+        shards.write_table(path, QUALITY.table(rows), QUALITY, _QUALITY_GROUP_ROWS)
     return [path.name]
 
 

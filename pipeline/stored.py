@@ -84,10 +84,21 @@ def _plain(value: pa.Scalar) -> Any:
     return value.values.to_numpy(zero_copy_only=False)
 
 
-def stored_measures(path: Path) -> dict[str, AudioMeasures]:
-    """Measures of audio by their fingerprint, from a shard of quality."""
-    names = [field.name for field in dataclasses.fields(AudioMeasures)]
-    return {row.pop("fingerprint"): AudioMeasures(**row) for row in _rows(path, QUALITY, [*names, "fingerprint"])}
+class StoredQuality:
+    """A shard of quality as an earlier run left it."""
+
+    def __init__(self, path: Path) -> None:
+        self._rows = _rows(path, QUALITY)
+        names = [field.name for field in dataclasses.fields(AudioMeasures)]
+        self._measures = {row["fingerprint"]: AudioMeasures(**{name: row[name] for name in names}) for row in self._rows}
+
+    def measures(self, fingerprint: str) -> AudioMeasures | None:
+        """Measures of the audio, if they are still true."""
+        return self._measures.get(fingerprint)
+
+    def says(self, rows: list[Row]) -> bool:
+        """Whether the file holds just these rows, in order of id."""
+        return bool(rows) and self._rows == sorted(rows, key=lambda row: str(row["utterance_id"]))
 
 
 def stored_samples(path: Path) -> dict[str, Row]:

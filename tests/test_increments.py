@@ -115,7 +115,7 @@ def test_diff_names_each_change_and_why(project: Project):
     (found,) = json.loads(project.run("python", "-m", "workflows.cli", "dataset", "diff", "HEAD", "--json"))
     assert found["added"] == {NEW: "kept"}
     assert {**found["removed"], **found["decided"]}.keys() == {DELETED}
-    assert found["changed"] == {EDITED: ["audio"], TRANSCRIPT: ["text"], EMOTION: ["emotion: happy -> sad"]}
+    assert found["changed"] == {EDITED: ["audio"], TRANSCRIPT: ["text", "split: validation -> train"], EMOTION: ["emotion: happy -> sad"]}
     assert found["recipe"] == []
     told = project.run("python", "-m", "workflows.cli", "dataset", "diff", "HEAD")
     assert f"~ {EDITED}  audio" in told
@@ -200,7 +200,7 @@ def test_card_names_the_shards_for_hugging_face_and_counts_hours(project: Projec
         assert len(list((project.folder / "data").glob(config["data_files"]))) > 20
     assert "| demo/0011 | angry |" in text
     assert "`energy.floor_db: -100.0`" in text
-    assert "audio_missing" in text
+    assert "### Rejected\n\nNone." in text
     hub = tmp_path / "hub"
     shutil.copytree(project.folder / "data/extract", hub / "extract")
     shutil.copy(project.folder / "data/README.md", hub / "README.md")

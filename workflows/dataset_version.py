@@ -94,9 +94,12 @@ class Version:
             except FileNotFoundError:
                 raise TableError(f"{path} is not there; run `dvc repro`, or `dvc checkout` for a version that ran before") from None
         from dvc.exceptions import DvcException
+        from dvc.scm import SCMError
 
         try:
             return cast(AbstractContextManager[IO[bytes]], self._files.open(path))
+        except SCMError as error:
+            raise TableError(f"revision '{self.revision}' cannot be read ({error}); name a commit, branch or tag of this project") from None
         except (FileNotFoundError, DvcException) as error:
             raise TableError(
                 f"{path} of {self.revision} is in neither DVC's cache nor a remote ({error}); "
@@ -106,10 +109,5 @@ class Version:
     @cached_property
     def _files(self) -> Any:
         from dvc.api import DVCFileSystem  # 1 s: only where a revision is asked for
-        from dvc.exceptions import DvcException
-        from scmrepo.exceptions import SCMError
 
-        try:
-            return DVCFileSystem(str(self.project), rev=self.revision)
-        except (DvcException, SCMError) as error:
-            raise TableError(f"revision '{self.revision}' cannot be read: {error}; name a commit, branch or tag of this project") from None
+        return DVCFileSystem(str(self.project), rev=self.revision)
