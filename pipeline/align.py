@@ -8,8 +8,8 @@ from typing import Annotated
 import pyarrow as pa
 import typer
 
+from pipeline.aligners import first_pass
 from pipeline.aligners.alignment import Alignment, Spoken
-from pipeline.aligners.first_pass import FILE
 from pipeline.aligners.mfa import align_mfa
 from pipeline.aligners.rows import BATCH_UTTERANCES, Row, Sorted, joined, sort_rows
 from pipeline.aligners.textgrid import TextGridFolder, align_textgrid
@@ -61,7 +61,7 @@ def run(corpus: CorpusParams, params: AlignParams, root: Path, utterances: Path,
     """
     table = read_table(utterances, UTTERANCES, _COLUMNS)
     if corpus.aligner != "pocketsphinx":
-        (out / FILE).unlink(missing_ok=True)
+        first_pass.forget(out)
     spoken = spoken_of(table)
     match corpus.aligner:
         case "pocketsphinx":

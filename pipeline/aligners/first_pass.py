@@ -1,6 +1,6 @@
 """First passes of pocketsphinx that an earlier run made and that are still true: decoding is nearly all that an alignment costs.
 
-A first pass depends on its own utterance alone. Refinement, where each boundary depends on all of the corpus, is done anew in each run.
+A first pass depends on its own utterance alone; what refinement made of it, also on the utterances that the model was learned on.
 """
 
 import hashlib
@@ -19,13 +19,18 @@ from pipeline.shards import read_table, write_table
 from schemas.errors import TableError
 from schemas.params import PocketsphinxParams
 from schemas.reasons import LASTING, Reason
-from schemas.tables.alignments import FIRST_PASS
+from schemas.tables.alignments import FIRST_PASS, REFINED
+from schemas.tables.contract import Contract
 from schemas.tables.rejects import REJECTS, reject_row
 
 CODE_VERSION = 1  # raise it when a change of code changes first passes: all are then made again
+REFINE_VERSION = 1  # the same of refinement
 
-FILE = "first_pass.parquet"
+
+FILE, REFINED_FILE = "first_pass.parquet", "refined.parquet"
 _PARAMS = {"oov", "boundary_shift_s"}  # the limits of scores are held afterwards
+_ALIGNED_BY = ("pocketsphinx", "espeakng-loader", "num2words", "panphon", "numpy", "soundfile", "soxr")
+_REFINED_BY = ("numpy", "scipy", "panphon", "soundfile", "soxr")
 _UNUSABLE = (TableError, pa.ArrowInvalid, OSError)
 
 
@@ -40,14 +45,30 @@ class Before(NamedTuple):
 def fingerprint(one: Spoken, audio_sha256: str, params: PocketsphinxParams) -> str:
     """SHA-256 of all that a first pass depends on: recording, text, language, parameters, libraries, code."""
     own = [audio_sha256, one.text, one.language, one.audio_path]  # details of faults name the file
-    text = json.dumps([own, params.model_dump(include=_PARAMS), _tool_versions(), CODE_VERSION], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return _digest(own, params.model_dump(include=_PARAMS), _versions(_ALIGNED_BY), CODE_VERSION)
+
+
+def refined_fingerprints(learned_on: list[str], fingerprints: dict[str, str], params: PocketsphinxParams) -> dict[str, str]:
+    """SHA-256 of all that a refinement depends on, by id, from those of first passes and the ids that the model is learned on."""
+    model = _digest([fingerprints[one] for one in learned_on], params.refine_reach_s, _versions(_REFINED_BY), REFINE_VERSION)
+    return {utterance_id: _digest(model, own) for utterance_id, own in fingerprints.items()}
+
+
+def refined_before(folder: Path) -> dict[str, Row]:
+    """Rows of `REFINED` that an earlier run left, by fingerprint."""
+    return {str(row["fingerprint"]): row for row in _rows(folder / REFINED_FILE, REFINED)}
+
+
+def forget(folder: Path) -> None:
+    """Remove what another aligner left."""
+    for name in (FILE, REFINED_FILE):
+        (folder / name).unlink(missing_ok=True)
 
 
 def made_before(heard: list[tuple[Spoken, str]], params: PocketsphinxParams, folder: Path) -> Before:
     """What an earlier run left in `folder` for these utterances and hashes of their files, and the utterances that are left to align."""
-    aligned = {str(row.pop("fingerprint")): row for row in _rows(folder / FILE)}
-    faults = {row["fingerprint"]: row for row in _rows(folder / "rejects.parquet") if row["fingerprint"]}
+    aligned = {str(row.pop("fingerprint")): row for row in _rows(folder / FILE, FIRST_PASS)}
+    faults = {row["fingerprint"]: row for row in _rows(folder / "rejects.parquet", REJECTS) if row["fingerprint"]}
     before = Before(Sorted([], []), {one.utterance_id: fingerprint(one, sha256, params) for one, sha256 in heard}, [])
     for one, sha256 in heard:
         key = before.fingerprints[one.utterance_id]
@@ -88,8 +109,7 @@ def _marked(row: Row, fingerprints: dict[str, str]) -> Row:
     return row | {"fingerprint": fingerprints[str(row["utterance_id"])] if lasts else None}
 
 
-def _rows(path: Path) -> list[Row]:
-    contract = FIRST_PASS if path.name == FILE else REJECTS
+def _rows(path: Path, contract: Contract) -> list[Row]:
     try:
         rows: list[Row] = read_table(path, contract).to_pylist()
     except _UNUSABLE:
@@ -97,7 +117,10 @@ def _rows(path: Path) -> list[Row]:
     return rows
 
 
+def _digest(*values: object) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
 @cache
-def _tool_versions() -> dict[str, str]:
-    names = ("pocketsphinx", "espeakng-loader", "num2words", "panphon", "numpy", "soundfile", "soxr")
+def _versions(names: tuple[str, ...]) -> dict[str, str]:
     return {name: version(name) for name in names}

@@ -16,11 +16,12 @@ from pipeline.aligners import first_pass, pocketsphinx, refine
 from pipeline.aligners.alignment import Alignment, Spoken
 from pipeline.aligners.rows import BATCH_UTTERANCES, Row, Sorted, joined, sort_rows
 from pipeline.cluster import in_batches, map_batches, one_cluster
+from pipeline.shards import write_table
 from pipeline.text.normalise import check_script
-from schemas.errors import RowError
+from schemas.errors import CorpusError, RowError
 from schemas.params import PocketsphinxParams
 from schemas.reasons import Reason
-from schemas.tables.alignments import Interval
+from schemas.tables.alignments import REFINED, Interval
 from schemas.tables.rejects import reject_row
 
 _ANY_SCORE = {"min_score": pocketsphinx.LOWEST_SCORE, "min_score_mapped": pocketsphinx.LOWEST_SCORE}  # held to its limit afterwards
@@ -109,9 +110,34 @@ def _frames(one: FirstPass, root: Path, kept: Path | None) -> refine.Frames:
     return values
 
 
-def learn_refinement(first: list[FirstPass], params: PocketsphinxParams, root: Path, kept: Path | None = None) -> refine.Model:
-    """The model of a corpus, learned from first alignments of (at most `refine_max_utterances` of) its utterances."""
-    heard = sorted(first, key=lambda one: sha256(one.utterance_id.encode()).digest())[: params.refine_max_utterances]
+def learned_on(first: list[FirstPass], params: PocketsphinxParams, root: Path) -> list[FirstPass]:
+    """The utterances that a corpus's model is learned on: of `refine_list`, or of all, at most `refine_max_utterances` by hash.
+
+    Raises
+    ------
+    CorpusError
+        If `refine_list` is not in the corpus, or names fewer than `refine_min_utterances` aligned utterances.
+    """
+    if params.refine_list is not None:
+        listed = _listed(root, params.refine_list)
+        first = [one for one in first if one.utterance_id in listed]
+        if len(first) < params.refine_min_utterances:
+            raise CorpusError(
+                f"`refine_list: {params.refine_list}` names {len(first)} aligned utterances, "
+                f"refine_min_utterances={params.refine_min_utterances} are needed; add ids of the alignments table, one a line"
+            )
+    return sorted(first, key=lambda one: sha256(one.utterance_id.encode()).digest())[: params.refine_max_utterances]
+
+
+def _listed(root: Path, name: str) -> set[str]:
+    path = (root / name).resolve()
+    if not path.is_file() or not path.is_relative_to(root.resolve()):
+        raise CorpusError(f"`refine_list: {name}` is no file inside the corpus root; write ids of utterances into it, one a line")
+    return set(path.read_text(encoding="utf-8").split("\n"))
+
+
+def learn_refinement(heard: list[FirstPass], params: PocketsphinxParams, root: Path, kept: Path | None = None) -> refine.Model:
+    """The model of a corpus, learned from first alignments of the utterances that `learned_on` chose."""
     model: refine.Model | None = None
     for number in range(refine.ROUNDS):
         task = partial(refine_statistics_batch, root=root, model=model, reach_s=params.refine_reach_s, kept=kept)
@@ -144,19 +170,48 @@ def align_corpus(heard: list[tuple[Spoken, str]], params: PocketsphinxParams, ro
         done = first_pass.keep(joined([before.done, made]), before.fingerprints, out)
         done = first_pass.held_to_score(done, params, {one.utterance_id: one.language for one, _ in heard})
         if params.refine == "none" or len(done.aligned) < params.refine_min_utterances:
+            (out / first_pass.REFINED_FILE).unlink(missing_ok=True)
             return done
-        return _refined(done, params, root, {one.utterance_id: one.audio_path for one, _ in heard}, out)
+        paths = {one.utterance_id: one.audio_path for one, _ in heard}
+        first = [FirstPass(*_id_and_phones(row), audio_path=paths[str(row["utterance_id"])]) for row in done.aligned]
+        parts = _refined(first, before.fingerprints, params, root, out)
+    return _held_to_fit(done, parts, params)
 
 
-def _refined(done: Sorted, params: PocketsphinxParams, root: Path, paths: dict[str, str], out: Path) -> Sorted:
-    """The corpus with boundaries moved by a model of its own, less utterances that fit it badly."""
-    first = [FirstPass(*_id_and_phones(row), audio_path=paths[str(row["utterance_id"])]) for row in done.aligned]
-    for left in out.glob(f"{_FRAMES}*"):  # by a run that was killed
-        shutil.rmtree(left)
-    with TemporaryDirectory(prefix=_FRAMES, dir=out.absolute()) as folder:
-        model = learn_refinement(first, params, root, Path(folder))
-        last = partial(refine_batch, root=root, model=model, reach_s=params.refine_reach_s, kept=Path(folder))
-        parts = list(map_batches(last, in_batches(first, BATCH_UTTERANCES), "refined"))
+def _refined(first: list[FirstPass], fingerprints: dict[str, str], params: PocketsphinxParams, root: Path, out: Path) -> list[RefinedBatch]:
+    """Utterances with boundaries moved by a model of the corpus; those of an earlier run, where nothing that they depend on changed."""
+    heard, before = learned_on(first, params, root), first_pass.refined_before(out)
+    own = first_pass.refined_fingerprints([one.utterance_id for one in heard], fingerprints, params)
+    left = [one for one in first if own[one.utterance_id] not in before]
+    kept = [_from_row(before[own[one.utterance_id]], one.utterance_id) for one in first if own[one.utterance_id] in before]
+    print(f"align: {len(left)} of {len(first)} utterances to refine, the model is learned on {len(heard)}", file=sys.stderr)
+    parts = [RefinedBatch(kept, []), *(_refine(left, heard, params, root, out) if left else [])]
+    moved = [one for part in parts for one in part.moved]
+    rows: list[Row] = [
+        one._asdict() | {"phones": [asdict(phone) for phone in one.phones], "fingerprint": own[one.utterance_id]} for one in moved
+    ]
+    write_table(out / first_pass.REFINED_FILE, REFINED.table(rows), REFINED)
+    return parts
+
+
+def _from_row(row: Row, utterance_id: str) -> Refined:
+    fit = row["fit"]
+    assert isinstance(fit, float)
+    return Refined(utterance_id, _id_and_phones(row)[1], fit)
+
+
+def _refine(left: list[FirstPass], heard: list[FirstPass], params: PocketsphinxParams, root: Path, out: Path) -> list[RefinedBatch]:
+    """These utterances, refined by a model learned on `heard`."""
+    for folder in out.glob(f"{_FRAMES}*"):  # left by a run that was killed
+        shutil.rmtree(folder)
+    with TemporaryDirectory(prefix=_FRAMES, dir=out.absolute()) as name:
+        model = learn_refinement(heard, params, root, Path(name))
+        last = partial(refine_batch, root=root, model=model, reach_s=params.refine_reach_s, kept=Path(name))
+        return list(map_batches(last, in_batches(left, BATCH_UTTERANCES), "refined"))
+
+
+def _held_to_fit(done: Sorted, parts: list[RefinedBatch], params: PocketsphinxParams) -> Sorted:
+    """The aligned rows with their refined phones; those that fit badly become rejects."""
     refined = {one.utterance_id: one for part in parts for one in part.moved}
     kept = Sorted([], [*done.rejected, *(row for part in parts for row in part.rejected)])
     for row in done.aligned:

@@ -80,12 +80,23 @@ _ROWS = pandera.DataFrameSchema(
     }
 )
 
+_FINGERPRINT = pa.field("fingerprint", pa.string(), nullable=False)
+
 ALIGNMENTS = Contract(name="alignments", arrow=_ARROW, primary_key="utterance_id", summary=_summary, rows=_ROWS)
+
+# Phones after refinement and how well they fit, kept for the next run; `fingerprint` is of the first pass and of what the model learned on.
+REFINED = Contract(
+    name="refined",
+    arrow=pa.schema([_ARROW.field("utterance_id"), _ARROW.field("phones"), pa.field("fit", pa.float64(), nullable=False), _FINGERPRINT]),
+    primary_key="utterance_id",
+    summary=lambda table: pd.DataFrame({"n_phones": pc.list_value_length(table.column("phones")).to_pandas()}),
+    rows=pandera.DataFrameSchema({"n_phones": pandera.Column("int32", pandera.Check.ge(1))}),
+)
 
 # pocketsphinx's alignments before refinement, kept for the next run; `fingerprint` is of all that such a row depends on.
 FIRST_PASS = Contract(
     name="first_pass",
-    arrow=_ARROW.append(pa.field("fingerprint", pa.string(), nullable=False)),
+    arrow=_ARROW.append(_FINGERPRINT),
     primary_key="utterance_id",
     summary=_summary,
     rows=_ROWS,

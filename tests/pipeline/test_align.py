@@ -211,6 +211,34 @@ def test_increments_make_first_passes_of_what_changed_alone_and_equal_a_run_from
     assert digests(tmp_path / "scratch") == digests(tmp_path / "out")
 
 
+def test_listed_utterances_hold_the_model_still_so_that_new_ones_move_no_boundary(
+    cluster: str, speech: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = Path(shutil.copytree(speech[0], tmp_path / "root"))
+    (root / "learn_on.txt").write_text("c/anna/u0\nc/anna/u1\nc/anna/u2\n")
+    rows = [row for row in pq.read_table(speech[1]).to_pylist() if "/u" in row["utterance_id"]]
+    params = ALIGN.model_copy(update={"pocketsphinx": REFINED.model_copy(update={"refine_list": "learn_on.txt"})})
+
+    def phones(out: str, rows: list[dict[str, object]]) -> dict[str, object]:
+        run(corpus("pocketsphinx"), params, root, table_of(tmp_path, rows), tmp_path / out, tmp_path / "counts.json")
+        return {row["utterance_id"]: row["phones"] for row in pq.read_table(tmp_path / out / "alignments.parquet").to_pylist()}
+
+    before = phones("out", rows)
+    (root / "new.wav").write_bytes((root / "u1.wav").read_bytes())
+    rows.append(utterance(root, "new.wav", "Seven boats returned."))
+    after = phones("out", rows)
+    assert "align: 1 of 5 utterances to refine, the model is learned on 3" in capsys.readouterr().err
+    assert before.items() <= after.items()
+    phones("scratch", rows)
+    assert digests(tmp_path / "scratch") == digests(tmp_path / "out")
+    (root / "learn_on.txt").write_text("c/anna/u0\n")
+    with pytest.raises(CorpusError, match="names 1 aligned utterances, refine_min_utterances=3 are needed"):
+        phones("out", rows)
+    (root / "learn_on.txt").unlink()
+    with pytest.raises(CorpusError, match="is no file inside the corpus root"):
+        phones("out", rows)
+
+
 def test_moved_limit_of_the_score_makes_no_first_pass_and_another_aligner_forgets_them(
     cluster: str, speech: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
