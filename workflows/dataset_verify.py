@@ -12,7 +12,7 @@ from pipeline import shards
 from pipeline.audio import file_sha256
 from pipeline.fingerprints import measures_of, part_fingerprints, row_fingerprint
 from schemas.errors import RowError, TableError
-from schemas.tables.alignments import ALIGNMENTS, FIRST_PASS
+from schemas.tables.alignments import ALIGNMENTS, FIRST_PASS, REFINED
 from schemas.tables.contract import Contract
 from schemas.tables.features import PART_COLUMNS, features_contract
 from schemas.tables.probes import PROBES
@@ -67,8 +67,9 @@ def _table_faults(data: Path, corpus: str) -> Iterator[str]:
         folder = data / stage / corpus
         for name, contract in {**tables, "rejects": REJECTS}.items():
             yield from _checked(folder / f"{name}.parquet", contract)
-    if (data / "align" / corpus / "first_pass.parquet").exists():
-        yield from _checked(data / "align" / corpus / "first_pass.parquet", FIRST_PASS)
+    for name, contract in {"first_pass": FIRST_PASS, "refined": REFINED}.items():  # of pocketsphinx alone
+        if (path := data / "align" / corpus / f"{name}.parquet").exists():
+            yield from _checked(path, contract)
     folder = data / "extract" / corpus
     for path in shards.shard_paths(folder):
         yield from _checked(path, None)
