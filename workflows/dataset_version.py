@@ -1,7 +1,8 @@
 """A version of the dataset: the working folder, or a git revision whose tables are read through DVC, column by column."""
 
 import json
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, cast
@@ -63,7 +64,8 @@ class Version:
         if self.revision is None:
             return sorted(path.name for path in (self.project / folder).glob("*") if path.is_file())
         try:
-            return sorted(Path(entry["name"]).name for entry in self._files.ls(folder, detail=True) if entry["type"] == "file")
+            with self._told(folder):
+                return sorted(Path(entry["name"]).name for entry in self._files.ls(folder, detail=True) if entry["type"] == "file")
         except FileNotFoundError:
             return []
 
@@ -93,18 +95,31 @@ class Version:
                 return (self.project / path).open("rb")
             except FileNotFoundError:
                 raise TableError(f"{path} is not there; run `dvc repro`, or `dvc checkout` for a version that ran before") from None
+        with self._told(path):
+            try:
+                return cast(AbstractContextManager[IO[bytes]], self._files.open(path))
+            except FileNotFoundError as error:
+                raise self._nowhere(path, error) from None
+
+    @contextmanager
+    def _told(self, path: str) -> Iterator[None]:
+        """DVC's and git's errors inside as ours."""
         from dvc.exceptions import DvcException
         from dvc.scm import SCMError
+        from dvc_data.index import DataIndexDirError
 
         try:
-            return cast(AbstractContextManager[IO[bytes]], self._files.open(path))
+            yield
         except SCMError as error:
             raise TableError(f"revision '{self.revision}' cannot be read ({error}); name a commit, branch or tag of this project") from None
-        except (FileNotFoundError, DvcException) as error:
-            raise TableError(
-                f"{path} of {self.revision} is in neither DVC's cache nor a remote ({error}); "
-                f"`dvc fetch --all-commits`, or `git checkout {self.revision} && dvc repro`"
-            ) from None
+        except (DvcException, DataIndexDirError) as error:
+            raise self._nowhere(path, error) from None
+
+    def _nowhere(self, path: str, error: Exception) -> TableError:
+        return TableError(
+            f"{path} of {self.revision} is in neither DVC's cache nor a remote ({error}); "
+            f"`dvc fetch --all-commits`, or `git checkout {self.revision} && dvc repro`"
+        )
 
     @cached_property
     def _files(self) -> Any:
