@@ -23,7 +23,7 @@ import typer
 from numpy.typing import NDArray
 
 from pipeline import shards
-from pipeline.cluster import in_batches, map_batches
+from pipeline.cluster import in_batches, map_batches, one_cluster
 from pipeline.features import Analysis, feature_table, load_hashed
 from pipeline.fingerprints import (
     METADATA,
@@ -176,11 +176,12 @@ def run(
     speakers = shards.read_table(utterances, UTTERANCES, ["utterance_id", "speaker", "audio_sha256"])
     ids = shards.read_table(alignments, ALIGNMENTS, ["utterance_id"]).column("utterance_id")
     at = _utterance_rows(ids, speakers.column("utterance_id"))
-    limits = _find_limits(corpus, params, places, speakers, at)
     plan = _plan(ids.to_pylist(), at, params.extract.n_shards)
-    task = partial(extract_shards, places, params, CorpusFacts(limits, phone_lengths(alignments).typical()))
     batches = in_batches(plan, -(-len(plan) // _MOST_TASKS) or 1)
-    done = [shard for results in map_batches(task, batches, f"extract {corpus}") for shard in results]
+    with one_cluster():
+        limits = _find_limits(corpus, params, places, speakers, at)
+        task = partial(extract_shards, places, params, CorpusFacts(limits, phone_lengths(alignments).typical()))
+        done = [shard for results in map_batches(task, batches, f"extract {corpus}") for shard in results]
     _prune(out, {name for shard in done for name in shard.names})
     rejects = [row for shard in done for row in shard.rejects]
     shards.write_rejects(out / "rejects.parquet", rejects)
