@@ -25,7 +25,7 @@ from pipeline.align import AlignStageParams, spoken_of
 from pipeline.aligners.alignment import Spoken
 from pipeline.aligners.pocketsphinx import LOWEST_SCORE, SAMPLE_RATE_HZ, process_aligner
 from pipeline.aligners.refine import Model
-from pipeline.aligners.two_passes import FirstPass, learn_refinement, refine_batch
+from pipeline.aligners.two_passes import FirstPass, learn_refinement, learned_on, refine_batch
 from pipeline.cluster import in_batches, map_batches, one_cluster
 from pipeline.shards import read_table
 from pipeline.stage import run_main
@@ -130,7 +130,7 @@ def main(
         wrong = _scores([one.with_text(other) for one, other in pairs], root, given)
         n_wrong = round(wrong_share * len(pairs))
         heard = [one for _, one in [*wrong[:n_wrong], *right[n_wrong:]] if one is not None]
-        model = learn_refinement(heard, given, root)
+        model = learn_refinement(learned_on(heard, given, root), given, root)
         fits = (_fits(right, root, given, model), _fits(wrong, root, given, model))
     scores = (np.array([score for score, _ in right]), np.array([score for score, _ in wrong]))
     console = Console(width=140)

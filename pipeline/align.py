@@ -8,6 +8,7 @@ from typing import Annotated
 import pyarrow as pa
 import typer
 
+from pipeline.aligners import first_pass
 from pipeline.aligners.alignment import Alignment, Spoken
 from pipeline.aligners.mfa import align_mfa
 from pipeline.aligners.rows import BATCH_UTTERANCES, Row, Sorted, crashed, joined, sort_rows
@@ -50,7 +51,7 @@ def run(corpus: CorpusParams, params: AlignParams, root: Root, utterances: Path,
     utterances
         The utterances table.
     out
-        Folder for the two tables.
+        Folder for the two tables, and for pocketsphinx's first passes, which the next run uses again.
     metrics
         JSON file for the counts.
 
@@ -64,11 +65,13 @@ def run(corpus: CorpusParams, params: AlignParams, root: Root, utterances: Path,
         If more than `align.max_reject_share` of the utterances were rejected.
     """
     table = read_table(utterances, UTTERANCES, _COLUMNS)
+    if corpus.aligner != "pocketsphinx":
+        first_pass.forget(out)
     spoken = spoken_of(table)
     match corpus.aligner:
         case "pocketsphinx":
             heard = list(zip(spoken, table.column("audio_sha256").to_pylist(), strict=True))
-            done = align_corpus(heard, params.pocketsphinx, root)
+            done = align_corpus(heard, params.pocketsphinx, root, out)
         case "textgrid":
             done = _by_textgrid(spoken, _textgrid_folder(root, corpus.textgrid_dir), params.textgrid)
         case "mfa":

@@ -1,15 +1,16 @@
 """Stage extract: aligned utterances become Parquet shards of mel, pitch, energy and durations, on the cluster.
 
-Workers read audio, compute, validate and write shards; the driver sees ids, counts and rejects alone. A row whose fingerprint
-(audio hash, phones, metadata, parameters, pitch limits, versions) stands in the shard already is not computed again, and a
-shard whose rows are unchanged is not written again. Beside the features stands each utterance's quality, by whose limits it may be
-rejected: the limits, and the corpus's typical phone lengths, are no part of a fingerprint, so changing them computes nothing again.
+Workers read audio, compute, validate and write shards; the driver sees ids, counts and rejects alone. What an earlier run left and
+`pipeline.fingerprints` says to be still true is not computed again, part by part, and a shard whose rows are unchanged is not written
+again. Beside the features stands each utterance's quality, by whose limits it may be rejected: the limits, and the corpus's typical phone
+lengths, are no part of a fingerprint, so changing them computes nothing again.
 """
 
-import dataclasses
 import hashlib
-from collections import defaultdict
-from dataclasses import dataclass
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from heapq import nsmallest
 from pathlib import Path
@@ -24,28 +25,41 @@ from numpy.typing import NDArray
 
 from pipeline import shards
 from pipeline.cluster import in_batches, map_batches, one_cluster
-from pipeline.features import METADATA, FeatureParams, feature_table, features, fingerprinted, load_hashed, tool_versions
+from pipeline.features import Analysis, feature_table, load_hashed
 from pipeline.files import remove_partials
+from pipeline.fingerprints import (
+    METADATA,
+    FeatureParams,
+    Recipe,
+    digest,
+    measures_of,
+    part_fingerprints,
+    recipe,
+    row_fingerprint,
+    sample_fingerprint,
+)
 from pipeline.mel import mel_filterbank
 from pipeline.pitch import extract_f0, limits_from_quartiles, log_f0_histogram, quartiles_hz
-from pipeline.quality import AudioMeasures, PhoneLengths, failure, measures_fingerprint, phone_measures
+from pipeline.quality import PhoneLengths, failure, phone_measures
 from pipeline.shard_crashes import ShardRows, map_shards
-from pipeline.stage import finish, run_main
+from pipeline.stage import finish, run_main, write_json
 from pipeline.storage import Root, absolute, opened
+from pipeline.stored import StoredQuality, StoredShard, stored_faults, stored_samples
 from schemas.errors import RowError, StorageError, TableError
 from schemas.params import CorpusParams, ExtractParams, Name, PitchParams, QualityParams, corpus_params, load_params
 from schemas.reasons import Reason
 from schemas.tables.alignments import ALIGNMENTS, Interval
 from schemas.tables.contract import Contract
-from schemas.tables.features import features_contract
+from schemas.tables.features import PART_COLUMNS, features_contract
 from schemas.tables.quality import QUALITY
 from schemas.tables.rejects import reject_row
-from schemas.tables.speakers import PITCH_LIMITS
+from schemas.tables.speakers import PITCH_LIMITS, PITCH_SAMPLES
 from schemas.tables.utterances import UTTERANCES
 
-_SOUND = ("audio_path", "audio_sha256", "sample_rate_hz")
+_SOUND = ("audio_path", "audio_sha256", "sample_rate_hz", "n_samples")
 _PHONES = ("utterance_id", "phones", "duration_s", "score")
 _SAMPLE_BATCH = 16  # utterances a task of the first pass
+_QUALITY_GROUP_ROWS = 4096
 _MOST_TASKS = 256  # each task reads both tables once, so many shards share a task
 
 Limits = dict[str, tuple[float, float]]  # speaker -> floor and ceiling, Hz
@@ -78,24 +92,46 @@ class CorpusFacts:
 
 
 @dataclass(frozen=True)
+class Earlier:
+    """What an earlier run left of a shard, and the faults of its rejects by fingerprint."""
+
+    shard: StoredShard
+    quality: StoredQuality
+    faults: dict[str, RowError]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a row is made from: metadata, pitch limits and fingerprints as columns, and the fingerprints of its measures and faults."""
+
+    columns: dict[str, Any]
+    measures: str
+    faults: str
+
+
+@dataclass(frozen=True)
 class Outcome:
     """One utterance of a shard: `row` is null where the stored one is still true, `fault` tells the limit of quality that it breaks."""
 
     row: dict[str, Any] | None
     quality: dict[str, object]
     fault: RowError | None
+    computed: list[str]
 
 
 @dataclass(frozen=True)
 class ShardDone:
-    """What comes back from a worker: the files that now hold the shard's rows, how many are kept, and the rejects."""
+    """What comes back from a worker: the files that now hold the shard's rows, how many are kept, the rejects, and what was computed."""
 
     names: list[str]
     n_rows: int
     rejects: list[dict[str, object]]
+    computed: Counter[str]
 
 
-def run(corpus: str, params: ExtractStageParams, root: Root, utterances: Path, alignments: Path, out: Path, metrics: Path) -> None:
+def run(
+    corpus: str, params: ExtractStageParams, root: Root, utterances: Path, alignments: Path, out: Path, metrics: Path
+) -> dict[str, int]:
     """Extract one corpus.
 
     Parameters
@@ -107,9 +143,16 @@ def run(corpus: str, params: ExtractStageParams, root: Root, utterances: Path, a
     utterances, alignments
         The tables of ingest and align.
     out
-        Folder of shards, `pitch_limits.parquet` and `rejects.parquet`; shards already there are reused by fingerprint.
+        Folder of shards, `pitch_limits.parquet`, `pitch_samples.parquet`, `rejects.parquet` and `recipe.json`; what is there already is
+        reused by fingerprint.
     metrics
         JSON of counts.
+
+    Returns
+    -------
+    dict[str, int]
+        How many rows each part (of `PART_COLUMNS`, and ``measures``) was computed for. It is printed, and stands in no file: outputs of
+        an increment and of a run from scratch are equal.
 
     Raises
     ------
@@ -123,21 +166,27 @@ def run(corpus: str, params: ExtractStageParams, root: Root, utterances: Path, a
         If more than `extract.max_reject_share` of the rows were rejected.
     """
     mel_filterbank(params.frames.grid(), n_mels=params.mel.n_mels, f_min_hz=params.mel.f_min_hz, f_max_hz=params.mel.f_max_hz)
-    tool_versions(params.pitch.extractor)  # a missing package ends the run here, and not each of its rows
+    made_by = recipe(params)  # a missing package ends the run here, and not each of its rows
     places = Places(absolute(root), *(path.absolute() for path in (utterances, alignments, out)))  # workers may have started elsewhere
-    speakers = shards.read_table(utterances, UTTERANCES, ["utterance_id", "speaker"])
+    speakers = shards.read_table(utterances, UTTERANCES, ["utterance_id", "speaker", "audio_sha256"])
     ids = shards.read_table(alignments, ALIGNMENTS, ["utterance_id"]).column("utterance_id")
     at = _utterance_rows(ids, speakers.column("utterance_id"))
-    limits = _find_limits(corpus, params, places, speakers, at)
     plan = _plan(ids.to_pylist(), at, params.extract.n_shards)
-    given = places, params, CorpusFacts(limits, phone_lengths(alignments).typical())
     batches = in_batches(plan, -(-len(plan) // _MOST_TASKS) or 1)
-    done, crashed = map_shards(partial(extract_shards, *given), partial(rehearse_shards, *given), batches, f"extract {corpus}")
+    with one_cluster():
+        limits = _find_limits(corpus, params, places, speakers, at)
+        given = places, params, CorpusFacts(limits, phone_lengths(alignments).typical())
+        done, crashed = map_shards(partial(extract_shards, *given), partial(rehearse_shards, *given), batches, f"extract {corpus}")
     _prune(out, {name for shard in done for name in shard.names})
     rejects = [row for shard in done for row in shard.rejects]
     rejects += [reject_row(ids[row].as_py(), "extract", error) for row, error in crashed.items()]
     shards.write_rejects(out / "rejects.parquet", rejects)
+    write_json(out / "recipe.json", made_by)
+    found = sum((shard.computed for shard in done), Counter[str]())
+    computed = {part: found[part] for part in (*PART_COLUMNS, "measures")}
+    print(f"extract {corpus}: computed " + ", ".join(f"{part} {count}" for part, count in computed.items()), file=sys.stderr)
     finish(f"extract {corpus}", len(ids), sum(shard.n_rows for shard in done), rejects, params.extract.max_reject_share, metrics)
+    return computed
 
 
 def _utterance_rows(ids: pa.ChunkedArray, known: pa.ChunkedArray) -> NDArray[np.int64]:
@@ -184,21 +233,38 @@ def phone_lengths(alignments: Path) -> PhoneLengths:
 
 
 def _find_limits(corpus: str, params: ExtractStageParams, places: Places, speakers: pa.Table, at: NDArray[np.int64]) -> Limits:
-    """Write `pitch_limits.parquet` and return its limits."""
-    ids, names = speakers.column("utterance_id").to_pylist(), speakers.column("speaker").to_pylist()
+    """Write `pitch_limits.parquet` and `pitch_samples.parquet`, and return the limits."""
+    names = speakers.column("speaker").to_pylist()
     by_speaker: dict[str, list[int]] = defaultdict(list)
     for row in at:
         by_speaker[names[row]].append(int(row))
+    samples = _listen(corpus, params, places, speakers, by_speaker) if params.pitch.adaptive else []
+    shards.write_table(places.out / "pitch_samples.parquet", PITCH_SAMPLES.table(samples), PITCH_SAMPLES)
     histograms: dict[str, list[NDArray[np.int64]]] = {name: [] for name in by_speaker}
-    if params.pitch.adaptive:
-        sampled = [_sample(rows, ids, params.pitch.sample_utterances) for _, rows in sorted(by_speaker.items())]
-        batches = [batch for rows in sampled for batch in in_batches(rows, _SAMPLE_BATCH)]
-        for results in map_batches(partial(sample_f0, places, params), batches, f"extract {corpus}: pitch limits", lambda *_: []):
-            for name, histogram in results:
-                histograms[name].append(histogram)
+    for sample in samples:
+        histograms[sample["speaker"]].append(np.array(sample["histogram"], dtype=np.int64))
     table = PITCH_LIMITS.table([_limits_row(name, found, params.pitch) for name, found in histograms.items()])
     shards.write_table(places.out / "pitch_limits.parquet", table, PITCH_LIMITS)
     return {row["speaker"]: (row["floor_hz"], row["ceiling_hz"]) for row in table.to_pylist()}
+
+
+def _listen(
+    corpus: str, params: ExtractStageParams, places: Places, speakers: pa.Table, by_speaker: dict[str, list[int]]
+) -> list[dict[str, Any]]:
+    """Rows of `PITCH_SAMPLES`: those of an earlier run that are still true, and those of recordings that must be searched."""
+    ids, hashes = speakers.column("utterance_id").to_pylist(), speakers.column("audio_sha256").to_pylist()
+    stored, made_by = stored_samples(places.out / "pitch_samples.parquet"), recipe(params)
+    known, unknown = [], []
+    for speaker, rows in sorted(by_speaker.items()):
+        for row in _sample(rows, ids, params.pitch.sample_utterances):
+            fingerprint = sample_fingerprint(made_by, hashes[row], params.pitch)
+            if fingerprint in stored:
+                known.append({**stored[fingerprint], "utterance_id": ids[row], "speaker": speaker})
+            else:
+                unknown.append(row)
+    task, batches = partial(sample_f0, places, params), in_batches(unknown, _SAMPLE_BATCH)
+    found = map_batches(task, batches, f"extract {corpus}: pitch limits", lambda *_: [])
+    return known + [sample for samples in found for sample in samples]
 
 
 def _sample(rows: list[int], ids: list[str], size: int) -> list[int]:
@@ -206,19 +272,22 @@ def _sample(rows: list[int], ids: list[str], size: int) -> list[int]:
     return sorted(nsmallest(size, rows, key=lambda row: hashlib.sha256(ids[row].encode()).digest()))
 
 
-def sample_f0(places: Places, params: ExtractStageParams, rows: list[int]) -> list[tuple[str, NDArray[np.int64]]]:
-    """Task: speaker and F0 histogram of each of these utterances, searched between the widest limits."""
-    table = shards.read_rows(places.utterances, np.array(rows, dtype=np.int64), [*METADATA, *_SOUND])
+def sample_f0(places: Places, params: ExtractStageParams, rows: list[int]) -> list[dict[str, Any]]:
+    """Task: F0 histograms of these utterances, searched between the widest limits, as rows of `PITCH_SAMPLES`."""
+    table = shards.read_rows(places.utterances, np.sort(np.array(rows, dtype=np.int64)), [*METADATA, *_SOUND])
     grid, wide = params.frames.grid(), {"floor_hz": params.pitch.floor_hz, "ceiling_hz": params.pitch.ceiling_hz}
-    found = []
+    made_by, found = recipe(params), []
     for utterance in table.to_pylist():
         try:
             samples = load_hashed(utterance, places.root, grid.sample_rate_hz, again=True)
-            found.append((utterance["speaker"], log_f0_histogram(extract_f0(samples, grid, params.pitch, **wide))))
+            histogram = log_f0_histogram(extract_f0(samples, grid, params.pitch, **wide))
         except StorageError:
             raise
         except Exception:  # the second pass meets the same fault, or death, and rejects the row with its reason
             continue
+        fingerprint = sample_fingerprint(made_by, utterance["audio_sha256"], params.pitch)
+        named = {"utterance_id": utterance["utterance_id"], "speaker": utterance["speaker"]}
+        found.append({**named, "histogram": histogram, "fingerprint": fingerprint})
     return found
 
 
@@ -241,7 +310,15 @@ def _limits_row(speaker: str, histograms: list[NDArray[np.int64]], pitch: PitchP
 
 def extract_shards(places: Places, params: ExtractStageParams, corpus: CorpusFacts, plan: list[ShardRows]) -> list[ShardDone]:
     """Task: bring these shards up to date."""
-    return [_extract_shard(places, params, corpus, shard) for shard in plan]
+    faults = stored_faults(places.out / "rejects.parquet")
+    utterances = _numbered(places.utterances, [shard.utterances for shard in plan], (*METADATA, *_SOUND))
+    alignments = _numbered(places.alignments, [shard.alignments for shard in plan], _PHONES)
+    done = []
+    for shard in plan:
+        numbers = zip(np.sort(shard.utterances).tolist(), shard.alignments.tolist(), strict=True)  # both tables are sorted by id
+        rows = [(utterances[at], alignments[aligned_at]) for at, aligned_at in numbers]
+        done.append(_extract_shard(places, params, corpus, faults, shard.index, rows))
+    return done
 
 
 def rehearse_shards(places: Places, params: ExtractStageParams, corpus: CorpusFacts, plan: list[ShardRows]) -> None:
@@ -249,117 +326,108 @@ def rehearse_shards(places: Places, params: ExtractStageParams, corpus: CorpusFa
     with TemporaryDirectory() as folder:
         for path in (path for shard in plan for path in places.out.glob(f"*-{shard.index:04d}-of-*.parquet")):
             (Path(folder) / path.name).symlink_to(path)  # writing renames over a link, and leaves the file behind it
-        extract_shards(dataclasses.replace(places, out=Path(folder)), params, corpus, plan)
+        extract_shards(replace(places, out=Path(folder)), params, corpus, plan)
 
 
-def _extract_shard(places: Places, params: ExtractStageParams, corpus: CorpusFacts, shard: ShardRows) -> ShardDone:
-    utterances = shards.read_rows(places.utterances, np.sort(shard.utterances), [*METADATA, *_SOUND]).to_pylist()
-    alignments = shards.read_rows(places.alignments, shard.alignments, _PHONES).to_pylist()
+def _numbered(path: Path, rows: list[NDArray[np.int64]], columns: Sequence[str]) -> dict[int, dict[str, Any]]:
+    """Rows of a table by their numbers, read in one go for all shards of a task."""
+    numbers = np.sort(np.concatenate(rows))
+    return dict(zip(numbers.tolist(), shards.read_rows(path, numbers, columns).to_pylist(), strict=True))
+
+
+def _extract_shard(
+    places: Places,
+    params: ExtractStageParams,
+    corpus: CorpusFacts,
+    faults: dict[str, RowError],
+    index: int,
+    rows: list[tuple[dict[str, Any], dict[str, Any]]],
+) -> ShardDone:
     contract = features_contract(params.mel.n_mels)
-    path, quality_path = (places.out / shards.shard_name(shard.index, params.extract.n_shards, table) for table in ("features", "quality"))
-    stored, measured = _stored_fingerprints(path, contract), _stored_measures(quality_path)
+    path, quality_path = (places.out / shards.shard_name(index, params.extract.n_shards, table) for table in ("features", "quality"))
+    earlier, made_by = Earlier(StoredShard(path), StoredQuality(quality_path), faults), recipe(params)
     outcomes: dict[str, Outcome] = {}
+    identities: dict[str, Identity] = {}
     rejects = []
-    for utterance, alignment in zip(utterances, alignments, strict=True):
+    for utterance, alignment in rows:
+        identity = _identity(utterance, alignment, made_by, corpus.limits[utterance["speaker"]])
+        utterance_id = utterance["utterance_id"]
+        identities[utterance_id] = identity
         try:
-            outcomes[utterance["utterance_id"]] = _outcome(utterance, alignment, places, params, corpus, stored, measured)
+            outcomes[utterance_id] = _outcome(identity, utterance, alignment, places, params, corpus, earlier)
         except StorageError:
             raise
         except Exception as error:
-            rejects.append(reject_row(utterance["utterance_id"], "extract", error))
-    computed = feature_table([outcome.row for outcome in outcomes.values() if outcome.row is not None], contract)
-    fresh, broken = _without_broken(computed, contract)
-    fresh, failed = _without_failed(fresh, outcomes, {row["utterance_id"] for row in broken})
-    rejects += broken + failed
-    reused = [utterance_id for utterance_id, outcome in outcomes.items() if outcome.row is None and outcome.fault is None]
-    names = _write_quality(quality_path, outcomes)
-    if not fresh.num_rows and reused == list(stored) and stored and shards.has_layout(path, params.extract.row_group_rows):
-        return ShardDone([path.name, *names], len(reused), rejects)
-    table = _merge(path, contract, reused, fresh)
+            rejects.append(reject_row(utterance_id, "extract", error, identity.faults))
+    rejects += [reject_row(utterance_id, "extract", one.fault) for utterance_id, one in outcomes.items() if one.fault is not None]
+    fresh, broken = _without_broken(feature_table([one.row for one in outcomes.values() if one.row is not None], contract), contract)
+    rejects += [reject_row(utterance_id, "extract", error, identities[utterance_id].faults) for utterance_id, error in broken.items()]
+    reused = [utterance_id for utterance_id, one in outcomes.items() if one.row is None and one.fault is None]
+    computed = Counter(part for one in outcomes.values() for part in one.computed)
+    names = _write_quality(quality_path, outcomes, earlier.quality)
+    if not fresh.num_rows and reused == earlier.shard.ids and reused and shards.has_layout(path, params.extract.row_group_rows):
+        return ShardDone([path.name, *names], len(reused), rejects, computed)
+    table = pa.concat_tables([earlier.shard.rows(reused), fresh]).sort_by("utterance_id").combine_chunks() if reused else fresh
     if table.num_rows:
         shards.write_table(path, table, contract, params.extract.row_group_rows, rows_checked=True)
         names.append(path.name)
-    return ShardDone(names, table.num_rows, rejects)
+    return ShardDone(names, table.num_rows, rejects, computed)
+
+
+def _identity(utterance: dict[str, Any], alignment: dict[str, Any], made_by: Recipe, limits: tuple[float, float]) -> Identity:
+    if utterance["utterance_id"] != alignment["utterance_id"]:
+        raise AssertionError(f"joined {utterance['utterance_id']} with {alignment['utterance_id']}, please report it")
+    metadata = {name: utterance[name] for name in METADATA}
+    parts = part_fingerprints(made_by, utterance["audio_sha256"], limits, alignment)
+    whole = row_fingerprint(metadata, parts)
+    columns = metadata | {"f0_floor_hz": limits[0], "f0_ceiling_hz": limits[1], "fingerprint": whole, "fingerprints": parts}
+    return Identity(columns, measures_of(parts, alignment), digest(whole, utterance["audio_path"]))  # details of faults name the file
 
 
 def _outcome(
+    identity: Identity,
     utterance: dict[str, Any],
     alignment: dict[str, Any],
     places: Places,
     params: ExtractStageParams,
     corpus: CorpusFacts,
-    stored: dict[str, str],
-    measured: dict[str, AudioMeasures],
+    earlier: Earlier,
 ) -> Outcome:
-    """Features and quality of one utterance; neither is computed again where what is stored is still true."""
-    row = fingerprinted(utterance, alignment, params, corpus.limits[utterance["speaker"]])
-    audio = measured.get(measures_fingerprint(row["fingerprint"]))
-    fresh = features(row, utterance, alignment, places.root, params) if audio is None else None
-    audio = fresh["audio_measures"] if fresh is not None else audio
+    """Features and quality of one utterance. What quality rejects gets no features, so that a rejected row needs its measures alone."""
+    if identity.faults in earlier.faults:
+        raise earlier.faults[identity.faults]
+    columns = identity.columns
+    utterance_id, limits = columns["utterance_id"], (columns["f0_floor_hz"], columns["f0_ceiling_hz"])
+    same = earlier.shard.holds(utterance_id, columns["fingerprint"])
+    measures = earlier.quality.measures(identity.measures)
+    kept = {} if same and measures else earlier.shard.kept(utterance_id, columns["fingerprints"])
+    analysis = Analysis(utterance, alignment, limits, places.root, params, kept, measures)
     phones = phone_measures([Interval(**phone) for phone in alignment["phones"]], corpus.lengths, params.quality.outlier_z)
-    values = {"alignment_score": alignment["score"], **vars(audio), **vars(phones)}
+    values = {"alignment_score": alignment["score"], **vars(analysis.measures()), **vars(phones)}
     fault = failure(values, params.quality)
-    if fault is None and fresh is None and stored.get(utterance["utterance_id"]) != row["fingerprint"]:
-        fresh = features(row, utterance, alignment, places.root, params)  # a limit that rejected it was moved
-    quality = {"utterance_id": row["utterance_id"], **values, "rejected_for": fault.reason.value if fault else ""}
-    quality["fingerprint"] = measures_fingerprint(row["fingerprint"])
-    return Outcome(row | fresh if fresh is not None else None, quality, fault)
+    row = columns | analysis.columns() if fault is None and not same else None
+    told = {"utterance_id": utterance_id, "rejected_for": fault.reason.value if fault else "", "fingerprint": identity.measures}
+    return Outcome(row, values | told, fault, analysis.computed)
 
 
-def _without_failed(table: pa.Table, outcomes: dict[str, Outcome], told: set[object]) -> tuple[pa.Table, list[dict[str, object]]]:
-    """The table less rows that break a limit of quality, and rejects for all such utterances but those that were `told` already."""
-    failed = {utterance_id: outcome.fault for utterance_id, outcome in outcomes.items() if outcome.fault is not None}
-    rejects = [reject_row(utterance_id, "extract", fault) for utterance_id, fault in failed.items() if utterance_id not in told]
-    kept = pc.invert(pc.is_in(table.column("utterance_id"), value_set=pa.array(failed, pa.string())))
-    return table.filter(kept).combine_chunks(), rejects
-
-
-def _write_quality(path: Path, outcomes: dict[str, Outcome]) -> list[str]:
-    """Write the quality of a shard's utterances; the file's name, if there are any."""
-    if not outcomes:
+def _write_quality(path: Path, outcomes: dict[str, Outcome], stored: StoredQuality) -> list[str]:
+    """Write the quality of a shard's utterances, unless it stands there already; the file's name, if there are any."""
+    rows = [outcome.quality for outcome in outcomes.values()]
+    if not rows:
         return []
-    shards.write_table(path, QUALITY.table([outcome.quality for outcome in outcomes.values()]), QUALITY)
+    if not (stored.says(rows) and shards.has_layout(path, _QUALITY_GROUP_ROWS)):
+        shards.write_table(path, QUALITY.table(rows), QUALITY, _QUALITY_GROUP_ROWS)
     return [path.name]
 
 
-def _stored_measures(path: Path) -> dict[str, AudioMeasures]:
-    """Measures of audio by their fingerprint; empty where there is no table that this code could have written."""
-    names = [field.name for field in dataclasses.fields(AudioMeasures)]
-    try:
-        rows = shards.read_table(path, QUALITY, [*names, "fingerprint"]).to_pylist()
-    except (TableError, pa.ArrowInvalid, OSError):
-        return {}
-    return {row.pop("fingerprint"): AudioMeasures(**row) for row in rows}
-
-
-def _stored_fingerprints(path: Path, contract: Contract) -> dict[str, str]:
-    """Fingerprint by utterance id, in the file's order; empty where there is no shard that this code could have written."""
-    try:
-        table = shards.read_table(path, contract, ["utterance_id", "fingerprint"])
-    except (TableError, pa.ArrowInvalid, OSError):
-        return {}
-    return dict(zip(table.column("utterance_id").to_pylist(), table.column("fingerprint").to_pylist(), strict=True))
-
-
-def _merge(path: Path, contract: Contract, reused: list[str], fresh: pa.Table) -> pa.Table:
-    """Reused rows of the stored shard and fresh ones, sorted by id."""
-    if not reused:
-        return fresh
-    stored = shards.read_table(path, contract)
-    kept = stored.filter(pc.is_in(stored.column("utterance_id"), value_set=pa.array(reused, pa.string())))
-    return pa.concat_tables([kept, fresh]).sort_by("utterance_id").combine_chunks()
-
-
-def _without_broken(table: pa.Table, contract: Contract) -> tuple[pa.Table, list[dict[str, object]]]:
-    """The table less rows that break the contract, and rejects for those."""
+def _without_broken(table: pa.Table, contract: Contract) -> tuple[pa.Table, dict[str, RowError]]:
+    """The table less rows that break the contract, and those rows' faults by id."""
     broken = contract.broken_rows(table) if table.num_rows else []
-    if not broken:
-        return table, []
     ids = table.column("utterance_id")
-    rejects = [reject_row(ids[row.index].as_py(), "extract", RowError(Reason.CONTRACT_BROKEN, row.detail)) for row in broken]
     whole = np.ones(table.num_rows, dtype=bool)
     whole[[row.index for row in broken]] = False
-    return table.filter(pa.array(whole)).combine_chunks(), rejects
+    faults = {ids[row.index].as_py(): RowError(Reason.CONTRACT_BROKEN, row.detail) for row in broken}
+    return table.filter(pa.array(whole)).combine_chunks() if broken else table, faults
 
 
 def main(
@@ -372,7 +440,7 @@ def main(
 ) -> None:
     """Extract mel, pitch, energy and durations of one corpus."""
     declared = load_params(params, ExtractStageParams)
-    with opened(corpus_params(declared.corpora, corpus).root, params.parent, out) as root, one_cluster():  # for both passes
+    with opened(corpus_params(declared.corpora, corpus).root, params.parent, out) as root:
         run(corpus, declared, root, utterances, alignments, out, metrics)
 
 

@@ -1,5 +1,6 @@
 """Files that appear under their final name whole or not at all, also when the power fails."""
 
+import filecmp
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +14,7 @@ from schemas.errors import DiskError
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """A name beside `path` to write to; the file goes to the disk and then under its final name when the block ends well.
+    A file that holds the same bytes already is not touched.
 
     What a killed process leaves is named ``.<name>.<random>.partial``; `remove_partials` takes it away.
 
@@ -26,6 +28,8 @@ def whole_file(path: Path) -> Iterator[Path]:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             yield partial
+            if path.is_file() and filecmp.cmp(partial, path, shallow=False):
+                return
             _flush(partial)
             partial.replace(path)
             with suppress(OSError):  # some network file systems flush no folders

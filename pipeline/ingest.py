@@ -2,6 +2,7 @@
 
 from collections import Counter
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -9,26 +10,29 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import typer
 
-from pipeline.audio import AudioProbe, probe
+from pipeline.audio import AudioProbe, file_sha256, probe
 from pipeline.cluster import in_batches, map_batches
 from pipeline.corpora import Candidate, adapter_named
 from pipeline.corpora.listing import Listing, list_corpus
 from pipeline.files import remove_partials
-from pipeline.shards import write_rejects, write_table
+from pipeline.shards import read_table, write_rejects, write_table
 from pipeline.splits import Splits, assign_splits, official_splits, text_group
 from pipeline.stage import finish, run_main
 from pipeline.storage import Root, local_copy, opened
-from schemas.errors import RowError, StorageError
+from schemas.errors import RowError, StorageError, TableError
 from schemas.params import CorpusParams, IngestParams, Name, Section, SplitBy, corpus_params, load_params
 from schemas.reasons import Reason
+from schemas.tables.probes import PROBES
 from schemas.tables.rejects import reject_row
 from schemas.tables.utterances import SPLITS, UTTERANCES
 
 BATCH_FILES = 50
+PROBE_VERSION = 1  # raise it when a change of code changes `AudioProbe`: every file is then decoded again
 MAX_PEAK_DB = 20.0  # float files may pass full scale, by less than the energies that the features table holds
 
 Row = dict[str, object]
 Probed = tuple[str, AudioProbe | RowError]
+Job = tuple[str, str, AudioProbe | None]
 
 
 class IngestStageParams(Section):
@@ -48,7 +52,7 @@ def run(corpus_name: str, corpus: CorpusParams, params: IngestParams, root: Root
     root
         The corpus.
     out
-        Folder for ``utterances.parquet`` and ``rejects.parquet``.
+        Folder for ``utterances.parquet``, ``rejects.parquet`` and ``probes.parquet``, by which the next run decodes changed files alone.
     metrics
         JSON file for counts.
 
@@ -64,10 +68,12 @@ def run(corpus_name: str, corpus: CorpusParams, params: IngestParams, root: Root
     listing = list_corpus(corpus_name, corpus, root, adapter_named(corpus.adapter))
     rejects = [reject_row(utterance_id, "ingest", error) for utterance_id, error in listing.faults.items()]
     rows: list[Row] = []
-    for utterance_id, probed in _probe_all(listing, params, f"ingest {corpus_name}"):
-        if isinstance(probed, RowError):
-            rejects.append(reject_row(utterance_id, "ingest", probed))
-        else:
+    probes = _probe_all(listing, params, out / "probes.parquet", f"ingest {corpus_name}")
+    for utterance_id, probed in probes:
+        fault = probed if isinstance(probed, RowError) else _broken_limit(probed, params)
+        if fault is not None:
+            rejects.append(reject_row(utterance_id, "ingest", fault))
+        elif isinstance(probed, AudioProbe):
             rows.append(_row(utterance_id, corpus_name, corpus, listing.candidates[utterance_id], probed))
     splits, split_by = _splits(rows, listing, params)
     rows = [row | {"split": split} for row, split in zip(rows, splits.names, strict=True)]
@@ -80,47 +86,67 @@ def run(corpus_name: str, corpus: CorpusParams, params: IngestParams, root: Root
     finish(f"ingest {corpus_name}", len(listing), table.num_rows, rejects, params.max_reject_share, metrics, extra)
 
 
-def _probe_all(listing: Listing, params: IngestParams, label: str) -> list[Probed]:
-    """Probe of each candidate, or why it is rejected, sorted by id."""
-    jobs = [(utterance_id, c.audio_path) for utterance_id, c in listing.candidates.items()]
-    task = partial(probe_batch, root=listing.root, params=params)
+def _probe_all(listing: Listing, params: IngestParams, kept: Path, label: str) -> list[Probed]:
+    """Probe of each candidate, or why it cannot be read, sorted by id; `kept` holds those of the run before, and then of this one."""
+    decoder = _decoder(params.max_duration_s)
+    before = _stored_probes(kept, decoder)
+    jobs = [(utterance_id, c.audio_path, before.get(utterance_id)) for utterance_id, c in listing.candidates.items()]
+    task = partial(probe_batch, root=listing.root, max_duration_s=params.max_duration_s)
     found = map_batches(task, in_batches(jobs, BATCH_FILES), label, _lost)
-    return sorted((probed for batch in found for probed in batch), key=lambda probed: probed[0])
+    probes = sorted((probed for batch in found for probed in batch), key=lambda probed: probed[0])
+    rows = [{"utterance_id": name, **vars(found), "decoded_by": decoder} for name, found in probes if isinstance(found, AudioProbe)]
+    write_table(kept, PROBES.table(rows), PROBES)
+    return probes
 
 
-def _lost(job: tuple[str, str], error: RowError) -> list[Probed]:
+def _lost(job: Job, error: RowError) -> list[Probed]:
     return [(job[0], error)]
 
 
-def probe_batch(jobs: list[tuple[str, str]], root: Root, params: IngestParams) -> list[Probed]:
-    """A worker's task: probe files given as (utterance id, path below the root)."""
-    return [(utterance_id, _probe_one(root, path, params)) for utterance_id, path in jobs]
+def _stored_probes(path: Path, decoder: str) -> dict[str, AudioProbe]:
+    """Probes of an earlier run by utterance id; empty where there are none that this code could have made."""
+    try:
+        rows = read_table(path, PROBES).to_pylist()
+    except (TableError, pa.ArrowInvalid, OSError):
+        return {}
+    return {row.pop("utterance_id"): AudioProbe(**row) for row in rows if row.pop("decoded_by") == decoder}
 
 
-def _probe_one(root: Root, path: str, params: IngestParams) -> AudioProbe | RowError:
+def _decoder(max_duration_s: float) -> str:
+    """All that a probe depends on beside the file."""
+    return f"numpy {version('numpy')}, soundfile {version('soundfile')}, probe {PROBE_VERSION}, max_duration_s {max_duration_s:g}"
+
+
+def probe_batch(jobs: list[Job], root: Root, max_duration_s: float) -> list[Probed]:
+    """A worker's task: probe files given as (utterance id, path below the root, probe of the run before)."""
+    return [(utterance_id, _probe_one(root, path, before, max_duration_s)) for utterance_id, path, before in jobs]
+
+
+def _probe_one(root: Root, path: str, before: AudioProbe | None, max_duration_s: float) -> AudioProbe | RowError:
     try:
         with local_copy(root, path, again=False) as file:
-            found = probe(file, params.max_duration_s)
-        _check_limits(found, params)
+            if before is not None and file_sha256(file) == before.sha256:
+                return before
+            return probe(file, max_duration_s)
     except RowError as error:
         return error
     except StorageError:
         raise
     except Exception as error:  # one file's surprise must not lose the batch
         return RowError(Reason.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
-    return found
 
 
-def _check_limits(found: AudioProbe, params: IngestParams) -> None:
+def _broken_limit(found: AudioProbe, params: IngestParams) -> RowError | None:
     if found.duration_s < params.min_duration_s:
         detail = f"{found.duration_s:.3f} s, at least {params.min_duration_s:g} s"
-        raise RowError(Reason.AUDIO_TOO_SHORT, detail, found.duration_s)
+        return RowError(Reason.AUDIO_TOO_SHORT, detail, found.duration_s)
     if found.peak_db > MAX_PEAK_DB:
         detail = f"peak {found.peak_db:.1f} dB, at most {MAX_PEAK_DB:g} dB; divide the samples by their full scale"
-        raise RowError(Reason.AUDIO_OVER_SCALE, detail, found.peak_db)
+        return RowError(Reason.AUDIO_OVER_SCALE, detail, found.peak_db)
     if found.swing_db < params.min_peak_db:
         detail = f"{found.swing_db:.1f} dB as one channel without offset, at least {params.min_peak_db:g} dB; peak {found.peak_db:.1f} dB"
-        raise RowError(Reason.AUDIO_SILENT, detail, found.swing_db)
+        return RowError(Reason.AUDIO_SILENT, detail, found.swing_db)
+    return None
 
 
 def _row(utterance_id: str, corpus_name: str, corpus: CorpusParams, candidate: Candidate, found: AudioProbe) -> Row:

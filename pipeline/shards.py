@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +21,7 @@ _MEL_LEAF = "mel_ln.list.element.list.element"
 
 
 def write_table(path: Path, table: pa.Table, contract: Contract, row_group_rows: int = 4096, *, rows_checked: bool = False) -> None:
-    """Check `table` against its contract and write it: equal rows give equal bytes.
+    """Check `table` against its contract and write it: equal rows give equal bytes, and a file that holds these already is not touched.
 
     Parameters
     ----------
@@ -61,6 +61,39 @@ def read_table(path: Path, contract: Contract, columns: Sequence[str] | None = N
         raise TableError(f"{path} is not there; run `dvc repro` for the stage that writes it") from None
     contract.check_columns(schema.empty_table())
     return pq.read_table(path, columns=list(columns) if columns is not None else None, partitioning=None)
+
+
+def read_columns(file: IO[bytes], name: str, columns: Sequence[str]) -> pa.Table:
+    """Columns of an open Parquet file that may be of another version of a contract.
+
+    Raises
+    ------
+    TableError
+        If it is no Parquet or lacks a column; `name` is what the message calls it.
+    """
+    try:
+        with pq.ParquetFile(file) as table:
+            missing = [column for column in columns if column not in table.schema_arrow.names]
+            if missing:
+                raise TableError(f"{name} has no column {', '.join(missing)}: another version of this code wrote it; run `dvc repro`")
+            return table.read(columns=list(columns)).select(list(columns))
+    except pa.ArrowInvalid as error:
+        raise TableError(f"{name} is damaged ({error}); run `dvc checkout` or `dvc repro`") from None
+
+
+def band_count(path: Path) -> int:
+    """Mel bands of a shard of features, as its file says.
+
+    Raises
+    ------
+    TableError
+        If the file holds no mel.
+    """
+    schema = pq.read_schema(path)
+    kind = schema.field("mel_ln").type if "mel_ln" in schema.names else pa.null()
+    if not (pa.types.is_list(kind) and pa.types.is_fixed_size_list(kind.value_type)):
+        raise TableError(f"{path} is no shard of features; run `dvc repro extract`")
+    return int(kind.value_type.list_size)
 
 
 def write_rejects(path: Path, rows: list[dict[str, object]]) -> None:

@@ -4,6 +4,8 @@ import importlib
 import json
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import typer
@@ -53,17 +55,24 @@ def finish(
 
 
 def write_json(path: Path, document: object) -> None:
-    """Write JSON with sorted keys and a final newline."""
+    """Write JSON with sorted keys and a final newline; a file that says so already is not touched."""
     with whole_file(path) as partial:
         partial.write_text(json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def run_main(module: str) -> None:
     """Run ``main`` of a stage's module under its real name (dask workers must not look for its tasks in ``__main__``)."""
-    try:
-        app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    with errors_told():
         app.command()(importlib.import_module(module).main)
         app(standalone_mode=True)
+
+
+@contextmanager
+def errors_told() -> Iterator[None]:
+    """An error of ours inside ends the process with code 1 and its message, without a traceback; an interrupt says what to do."""
+    try:
+        yield
     except SystemExit as end:
         if end.code == INTERRUPTED:
             print("interrupted; run the same command again: finished shards are kept", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The frame tracks of one recording: what extract stores, and what evaluate measures synthesised audio by. Pure."""
+"""The frame tracks of one recording, one by one as extract computes them, and together as evaluate measures synthesised audio. Pure."""
 
 from dataclasses import dataclass
 
@@ -57,8 +57,13 @@ def analyse(
     """
     f0_hz = extract_f0(samples, grid, pitch, floor_hz=floor_hz, ceiling_hz=ceiling_hz)
     return Tracks(
-        mel_ln=log_mel(samples, grid, n_mels=mel.n_mels, f_min_hz=mel.f_min_hz, f_max_hz=mel.f_max_hz, amplitude_floor=mel.amplitude_floor),
+        mel_ln=mel_track(samples, grid, mel),
         f0_hz=f0_hz,
         voiced=np.isfinite(f0_hz),
         energy_db=frame_energy_db(samples, grid, floor_db=energy.floor_db),
     )
+
+
+def mel_track(samples: NDArray[np.float32], grid: FrameGrid, mel: MelParams) -> NDArray[np.float32]:
+    """`log_mel` by parameters."""
+    return log_mel(samples, grid, n_mels=mel.n_mels, f_min_hz=mel.f_min_hz, f_max_hz=mel.f_max_hz, amplitude_floor=mel.amplitude_floor)

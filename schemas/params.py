@@ -80,6 +80,7 @@ class PocketsphinxParams(Section):
     refine: Literal["corpus", "none"]
     refine_min_utterances: Annotated[int, Field(ge=1, le=1000)]
     refine_max_utterances: Annotated[int, Field(ge=1, le=100000)]
+    refine_list: str | None
     refine_min_fit: Annotated[float, Field(ge=-100, le=0)]
     refine_reach_s: Annotated[float, Field(gt=0, le=0.5)]
 

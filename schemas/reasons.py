@@ -46,6 +46,14 @@ class Reason(StrEnum):
     INTERNAL_ERROR = "internal_error"
 
 
+# What follows from recording, text, alignment and parameters alone: a row so rejected is not tried again until one of them changes.
+# The others may come from a file that is away for now, from a disk, a crash, or the rest of the corpus.
+LASTING = frozenset({
+    Reason.AUDIO_EMPTY, Reason.AUDIO_TOO_SHORT, Reason.AUDIO_NOT_FINITE, Reason.TEXT_EMPTY, Reason.TEXT_SCRIPT, Reason.OUT_OF_VOCABULARY,
+    Reason.ALIGNMENT_FAILED, Reason.ALIGNMENT_LOW_SCORE, Reason.ALIGNMENT_MISMATCH, Reason.ALIGNMENT_NO_SPEECH, Reason.ZERO_FRAME_PHONE,
+    Reason.CONTRACT_BROKEN,
+})  # fmt: skip
+
 DESCRIPTIONS: dict[Reason, str] = {
     Reason.AUDIO_MISSING: "The metadata names an audio file that is not there. Restore the file or remove the line.",
     Reason.AUDIO_UNREADABLE: "libsndfile cannot decode the file (cut, damaged, unknown format, no permission). Convert or re-copy it.",

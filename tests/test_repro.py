@@ -1,19 +1,12 @@
 """The whole pipeline as a user runs it: a copy of the project, a tiny corpus, real `dvc` in real processes."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from tests.browser import page
-from tests.conftest import PROJECT
+from tests.project import Project, clone_into
 from workflows import demo_corpus
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("repro")]
@@ -33,49 +26,14 @@ Promise.all([...document.querySelectorAll("audio")].map(play)).then(done);
 """
 
 
-@dataclass(frozen=True)
-class Project:
-    """A clone with its own git and DVC."""
-
-    folder: Path
-
-    def run(self, *command: str) -> str:
-        """Output of a command that must succeed, run in the clone with this interpreter's programs first on PATH."""
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("ESPRESSIVO_")}
-        environment |= {"PATH": path, "PYTHONPATH": str(self.folder), "GIT_CONFIG_GLOBAL": os.devnull}
-        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{command}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-        return done.stdout + done.stderr
-
-
-def clone(folder: Path, params: dict[str, Any]) -> Project:
-    """The project's files in a new git repository, with these parameters."""
-    made = Project(folder)
-    files = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=PROJECT, capture_output=True, text=True, check=True)
-    for name in filter(None, files.stdout.splitlines()):
-        if (PROJECT / name).is_file() and name != "dvc.lock":
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(PROJECT / name, folder / name)
-    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-    made.run("git", "init", "-q")
-    made.run("git", "config", "user.email", "test@example.org")
-    made.run("git", "config", "user.name", "Test")
-    made.run("git", "add", "-A")
-    made.run("git", "commit", "-qm", "clone")
-    return made
-
-
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A clone with tiny parameters, after one `dvc repro`."""
-    params = yaml.safe_load((PROJECT / "params.yaml").read_text())
-    for section, values in TINY.items():
-        params[section] |= values
-    made = clone(tmp_path_factory.mktemp("clone"), params)
-    demo_corpus.make(made.folder / "data/corpora/demo", sentences_per_emotion=4)
-    made.run("dvc", "repro")
-    return made
+    """The project's files in a new git repository, with tiny parameters, after one `dvc repro`."""
+    clone = clone_into(tmp_path_factory.mktemp("clone"), TINY)
+    demo_corpus.make(clone.folder / "data/corpora/demo", sentences_per_emotion=4)
+    clone.commit("clone")
+    clone.run("dvc", "repro")
+    return clone
 
 
 def counts(project: Project, stage: str) -> dict[str, int]:

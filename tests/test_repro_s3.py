@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from tests.conftest import PROJECT
+from tests.project import Project, clone_into
 from tests.s3 import Store, serving
-from tests.test_repro import Project, clone
 from workflows import demo_corpus
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("s3")]
@@ -34,9 +34,9 @@ def on_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnS3]:
     demo_corpus.make(corpus, sentences_per_emotion=2)
     with serving(tmp_path_factory.mktemp("aws")) as store:
         url = store.upload(corpus, "corpora/demo")
-        params = yaml.safe_load((PROJECT / "params.yaml").read_text())
-        params["corpora"]["demo"] |= {"root": url, "aligner": "textgrid"}
-        project = clone(tmp_path_factory.mktemp("clone"), params)
+        demo = yaml.safe_load((PROJECT / "params.yaml").read_text())["corpora"]["demo"]
+        project = clone_into(tmp_path_factory.mktemp("clone"), {"corpora": {"demo": demo | {"root": url, "aligner": "textgrid"}}})
+        project.commit("clone")
         project.run("dvc", "repro", *STAGES)
         yield OnS3(project, store, url, corpus)
 

@@ -106,10 +106,8 @@ class PocketsphinxAligner:
             raise RowError(Reason.ALIGNMENT_NO_SPEECH, "all samples are zero; replace the recording or remove its line", 0.0)
         labelled = self._labelled(words, spoken.language, _pcm(samples))
         score = labelled.score / sum(n for _, _, n in labelled.phones)
-        key = "min_score" if _is_english(spoken.language) else "min_score_mapped"
-        least = getattr(self._params, key)
-        if score < least:
-            raise RowError(Reason.ALIGNMENT_LOW_SCORE, f"score {score:.1f} a frame is below {key}={least:g}", round(score, 3))
+        if fault := low_score(score, spoken.language, self._params):
+            raise fault
         end_s, shift_s = spoken.duration_s, self._params.boundary_shift_s
         return Alignment(
             words=speech(_seconds(labelled.words, shift_s, end_s), end_s),
@@ -149,6 +147,15 @@ class PocketsphinxAligner:
 def process_aligner(params: PocketsphinxParams) -> PocketsphinxAligner:
     """The one aligner of this process (a decoder takes 0.1 s and 30 MB to make)."""
     return PocketsphinxAligner(params)
+
+
+def low_score(score: float, language: str, params: PocketsphinxParams) -> RowError | None:
+    """The fault of a score a frame below the limit of its language; None where it keeps it."""
+    key = "min_score" if _is_english(language) else "min_score_mapped"
+    least = getattr(params, key)
+    if score >= least:
+        return None
+    return RowError(Reason.ALIGNMENT_LOW_SCORE, f"score {score:.1f} a frame is below {key}={least:g}", round(score, 3))
 
 
 def _check_length(samples: NDArray[np.float32], duration_s: float) -> None:

@@ -1,24 +1,34 @@
 """pocketsphinx over a whole corpus: a first pass, then boundaries refined by a model that learns the corpus itself."""
 
+import shutil
+import sys
 from dataclasses import asdict
 from functools import partial
 from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
 
 from pipeline import audio
-from pipeline.aligners import pocketsphinx, refine
+from pipeline.aligners import first_pass, pocketsphinx, refine
 from pipeline.aligners.alignment import Alignment, Spoken
 from pipeline.aligners.rows import BATCH_UTTERANCES, Row, Sorted, crashed, joined, sort_rows
 from pipeline.cluster import in_batches, map_batches, one_cluster
+from pipeline.files import whole_file
+from pipeline.shards import write_table
 from pipeline.storage import Root, absolute, local_copy
 from pipeline.text.normalise import check_script
-from schemas.errors import RowError
+from schemas.errors import CorpusError, RowError
 from schemas.params import PocketsphinxParams
 from schemas.reasons import Reason
-from schemas.tables.alignments import Interval
+from schemas.tables.alignments import REFINED, Interval
 from schemas.tables.rejects import reject_row
+
+_ANY_SCORE = {"min_score": pocketsphinx.LOWEST_SCORE, "min_score_mapped": pocketsphinx.LOWEST_SCORE}  # held to its limit afterwards
+
+_FRAMES = ".frames-"
 
 
 class FirstPass(NamedTuple):
@@ -46,7 +56,7 @@ class RefinedBatch(NamedTuple):
 
 def align_pocketsphinx_batch(batch: list[tuple[Spoken, str]], root: Root, params: PocketsphinxParams) -> Sorted:
     """A worker's task: load and align some utterances, each with its file's hash, with this process's decoder."""
-    aligner = pocketsphinx.process_aligner(params)
+    aligner = pocketsphinx.process_aligner(params.model_copy(update=_ANY_SCORE))
     hashes = {one.utterance_id: sha256 for one, sha256 in batch}
 
     def align(one: Spoken) -> Alignment:
@@ -58,12 +68,17 @@ def align_pocketsphinx_batch(batch: list[tuple[Spoken, str]], root: Root, params
     return sort_rows([one for one, _ in batch], align)
 
 
-def refine_statistics_batch(batch: list[FirstPass], root: Root, model: refine.Model | None, reach_s: float) -> refine.Statistics:
-    """A worker's task: statistics of some utterances on their best paths, or on their first alignment where there is no model yet."""
+def refine_statistics_batch(
+    batch: list[FirstPass], root: Root, model: refine.Model | None, reach_s: float, kept: Path | None = None
+) -> refine.Statistics:
+    """A worker's task: statistics of some utterances on their best paths, or on their first alignment where there is no model yet.
+
+    Their frames are kept in the folder `kept` for the next round.
+    """
     parts = []
     for one in batch:
         try:
-            values = _frames(root, one, again=True)
+            values = _frames(root, one, kept, again=True)
         except RowError:  # gone since the first pass: the last one meets the same fault and rejects the row
             continue
         path = refine.even_path(one.phones, len(values)) if model is None else refine.segment(values, one.phones, model, reach_s)
@@ -71,12 +86,12 @@ def refine_statistics_batch(batch: list[FirstPass], root: Root, model: refine.Mo
     return refine.statistics(parts)
 
 
-def refine_batch(batch: list[FirstPass], root: Root, model: refine.Model, reach_s: float) -> RefinedBatch:
-    """A worker's task: moved phones of some utterances, and how well they fit."""
+def refine_batch(batch: list[FirstPass], root: Root, model: refine.Model, reach_s: float, kept: Path | None = None) -> RefinedBatch:
+    """A worker's task: moved phones of some utterances, and how well they fit. Frames are taken from `kept`, where learning left them."""
     done = RefinedBatch([], [])
     for one in batch:
         try:
-            values = _frames(root, one, again=False)
+            values = _frames(root, one, kept, again=False)
         except RowError as error:
             done.rejected.append(reject_row(one.utterance_id, "align", error))
             continue
@@ -86,24 +101,59 @@ def refine_batch(batch: list[FirstPass], root: Root, model: refine.Model, reach_
     return done
 
 
-def _frames(root: Root, one: FirstPass, again: bool) -> refine.Frames:
+def _frames(root: Root, one: FirstPass, kept: Path | None, again: bool) -> refine.Frames:
+    """`refine.frames` of an utterance, read from the folder `kept` or written there; float32 holds their 1/256 exactly."""
+    path = kept / f"{sha256(one.utterance_id.encode()).hexdigest()}.npy" if kept is not None else None
+    if path is not None and path.is_file():
+        values: refine.Frames = np.load(path, allow_pickle=False).astype(np.float64)
+        return values
     with local_copy(root, one.audio_path, again) as file:
-        return refine.frames(audio.load(file, refine.SAMPLE_RATE_HZ))
+        values = refine.frames(audio.load(file, refine.SAMPLE_RATE_HZ))
+    if path is not None:
+        with whole_file(path) as partial, partial.open("wb") as file_of_frames:  # a worker that dies leaves no half file to the next
+            np.save(file_of_frames, values.astype(np.float32))
+    return values
 
 
 def _crashed(one: FirstPass, error: RowError) -> RefinedBatch:
     return RefinedBatch([], [reject_row(one.utterance_id, "align", error)])
 
 
-def learn_refinement(first: list[FirstPass], params: PocketsphinxParams, root: Root) -> refine.Model:
-    """The model of a corpus, learned from first alignments of (at most `refine_max_utterances` of) its utterances.
+def learned_on(first: list[FirstPass], params: PocketsphinxParams, root: Root) -> list[FirstPass]:
+    """The utterances that a corpus's model is learned on: of `refine_list`, or of all, at most `refine_max_utterances` by hash.
+
+    Raises
+    ------
+    CorpusError
+        If `refine_list` is not in the corpus, or names fewer than `refine_min_utterances` aligned utterances.
+    """
+    if params.refine_list is not None:
+        listed = _listed(root, params.refine_list)
+        first = [one for one in first if one.utterance_id in listed]
+        if len(first) < params.refine_min_utterances:
+            raise CorpusError(
+                f"`refine_list: {params.refine_list}` names {len(first)} aligned utterances, "
+                f"refine_min_utterances={params.refine_min_utterances} are needed; add ids of the alignments table, one a line"
+            )
+    return sorted(first, key=lambda one: sha256(one.utterance_id.encode()).digest())[: params.refine_max_utterances]
+
+
+def _listed(root: Root, name: str) -> set[str]:
+    with local_copy(root, name, again=False) as path:
+        inside = not isinstance(root, Path) or path.resolve().is_relative_to(root.resolve())
+        if not path.is_file() or not inside:
+            raise CorpusError(f"`refine_list: {name}` is no file inside the corpus root; write ids of utterances into it, one a line")
+        return set(path.read_text(encoding="utf-8").split("\n"))
+
+
+def learn_refinement(heard: list[FirstPass], params: PocketsphinxParams, root: Root, kept: Path | None = None) -> refine.Model:
+    """The model of a corpus, learned from first alignments of the utterances that `learned_on` chose.
 
     An utterance that ends each process that computes it adds nothing; the last pass meets it again and rejects it.
     """
-    heard = sorted(first, key=lambda one: sha256(one.utterance_id.encode()).digest())[: params.refine_max_utterances]
     model: refine.Model | None = None
     for number in range(refine.ROUNDS):
-        task = partial(refine_statistics_batch, root=root, model=model, reach_s=params.refine_reach_s)
+        task = partial(refine_statistics_batch, root=root, model=model, reach_s=params.refine_reach_s, kept=kept)
         label = f"refine {number + 1}/{refine.ROUNDS}"
         found = map_batches(task, in_batches(heard, BATCH_UTTERANCES), label, lambda *_: refine.statistics([]))
         model = refine.learn(refine.joined(list(found)), number)
@@ -111,7 +161,7 @@ def learn_refinement(first: list[FirstPass], params: PocketsphinxParams, root: R
     return model
 
 
-def align_corpus(heard: list[tuple[Spoken, str]], params: PocketsphinxParams, root: Root) -> Sorted:
+def align_corpus(heard: list[tuple[Spoken, str]], params: PocketsphinxParams, root: Root, out: Path) -> Sorted:
     """Align a corpus; its utterances come with the sha256 of their files. Boundaries depend on all of the corpus where they are refined.
 
     Parameters
@@ -122,18 +172,61 @@ def align_corpus(heard: list[tuple[Spoken, str]], params: PocketsphinxParams, ro
         `align.pocketsphinx`.
     root
         The corpus.
+    out
+        Folder where an earlier run left its first passes, and this one leaves its own.
     """
     root = absolute(root)
+    before = first_pass.made_before(heard, params, out)
+    print(f"align: {len(before.left)} of {len(heard)} first passes to make", file=sys.stderr)
     task = partial(align_pocketsphinx_batch, root=root, params=params)
     with one_cluster():
-        done = joined(map_batches(task, in_batches(heard, BATCH_UTTERANCES), "align", lambda one, error: crashed(one[0], error)))
+        batches = in_batches(before.left, BATCH_UTTERANCES)
+        made = joined(map_batches(task, batches, "align", lambda one, error: crashed(one[0], error)))
+        done = first_pass.keep(joined([before.done, made]), before.fingerprints, out)
+        done = first_pass.held_to_score(done, params, {one.utterance_id: one.language for one, _ in heard})
         if params.refine == "none" or len(done.aligned) < params.refine_min_utterances:
+            (out / first_pass.REFINED_FILE).unlink(missing_ok=True)
             return done
         paths = {one.utterance_id: one.audio_path for one, _ in heard}
         first = [FirstPass(*_id_and_phones(row), audio_path=paths[str(row["utterance_id"])]) for row in done.aligned]
-        model = learn_refinement(first, params, root)
-        last = partial(refine_batch, root=root, model=model, reach_s=params.refine_reach_s)
-        parts = list(map_batches(last, in_batches(first, BATCH_UTTERANCES), "refined", _crashed))
+        parts = _refined(first, before.fingerprints, params, root, out)
+    return _held_to_fit(done, parts, params)
+
+
+def _refined(first: list[FirstPass], fingerprints: dict[str, str], params: PocketsphinxParams, root: Root, out: Path) -> list[RefinedBatch]:
+    """Utterances with boundaries moved by a model of the corpus; those of an earlier run, where nothing that they depend on changed."""
+    heard, before = learned_on(first, params, root), first_pass.refined_before(out)
+    own = first_pass.refined_fingerprints([one.utterance_id for one in heard], fingerprints, params)
+    left = [one for one in first if own[one.utterance_id] not in before]
+    kept = [_from_row(before[own[one.utterance_id]], one.utterance_id) for one in first if own[one.utterance_id] in before]
+    print(f"align: {len(left)} of {len(first)} utterances to refine, the model is learned on {len(heard)}", file=sys.stderr)
+    parts = [RefinedBatch(kept, []), *(_refine(left, heard, params, root, out) if left else [])]
+    moved = [one for part in parts for one in part.moved]
+    rows: list[Row] = [
+        one._asdict() | {"phones": [asdict(phone) for phone in one.phones], "fingerprint": own[one.utterance_id]} for one in moved
+    ]
+    write_table(out / first_pass.REFINED_FILE, REFINED.table(rows), REFINED)
+    return parts
+
+
+def _from_row(row: Row, utterance_id: str) -> Refined:
+    fit = row["fit"]
+    assert isinstance(fit, float)
+    return Refined(utterance_id, _id_and_phones(row)[1], fit)
+
+
+def _refine(left: list[FirstPass], heard: list[FirstPass], params: PocketsphinxParams, root: Root, out: Path) -> list[RefinedBatch]:
+    """These utterances, refined by a model learned on `heard`."""
+    for folder in out.glob(f"{_FRAMES}*"):  # left by a run that was killed
+        shutil.rmtree(folder)
+    with TemporaryDirectory(prefix=_FRAMES, dir=out.absolute()) as name:
+        model = learn_refinement(heard, params, root, Path(name))
+        last = partial(refine_batch, root=root, model=model, reach_s=params.refine_reach_s, kept=Path(name))
+        return list(map_batches(last, in_batches(left, BATCH_UTTERANCES), "refined", _crashed))
+
+
+def _held_to_fit(done: Sorted, parts: list[RefinedBatch], params: PocketsphinxParams) -> Sorted:
+    """The aligned rows with their refined phones; those that fit badly become rejects."""
     refined = {one.utterance_id: one for part in parts for one in part.moved}
     kept = Sorted([], [*done.rejected, *(row for part in parts for row in part.rejected)])
     for row in done.aligned:

@@ -70,18 +70,34 @@ def _summary(table: pa.Table) -> pd.DataFrame:
 
 _TILE_TOLERANCE_S = 1e-6
 
-ALIGNMENTS = Contract(
-    name="alignments",
-    arrow=_ARROW,
+_ROWS = pandera.DataFrameSchema(
+    {
+        "first_start_s": pandera.Column(float, pandera.Check.in_range(-_TILE_TOLERANCE_S, _TILE_TOLERANCE_S)),
+        "end_error_s": pandera.Column(float, pandera.Check.le(_TILE_TOLERANCE_S)),
+        "largest_gap_s": pandera.Column(float, pandera.Check.le(_TILE_TOLERANCE_S)),
+        "shortest_phone_s": pandera.Column(float, pandera.Check.gt(0)),
+        "n_speech_phones": pandera.Column(pandera.Int, pandera.Check.ge(1), coerce=True),
+    }
+)
+
+_FINGERPRINT = pa.field("fingerprint", pa.string(), nullable=False)
+
+ALIGNMENTS = Contract(name="alignments", arrow=_ARROW, primary_key="utterance_id", summary=_summary, rows=_ROWS)
+
+# Phones after refinement and how well they fit, kept for the next run; `fingerprint` is of the first pass and of what the model learned on.
+REFINED = Contract(
+    name="refined",
+    arrow=pa.schema([_ARROW.field("utterance_id"), _ARROW.field("phones"), pa.field("fit", pa.float64(), nullable=False), _FINGERPRINT]),
+    primary_key="utterance_id",
+    summary=lambda table: pd.DataFrame({"n_phones": pc.list_value_length(table.column("phones")).to_pandas()}),
+    rows=pandera.DataFrameSchema({"n_phones": pandera.Column("int32", pandera.Check.ge(1))}),
+)
+
+# pocketsphinx's alignments before refinement, kept for the next run; `fingerprint` is of all that such a row depends on.
+FIRST_PASS = Contract(
+    name="first_pass",
+    arrow=_ARROW.append(_FINGERPRINT),
     primary_key="utterance_id",
     summary=_summary,
-    rows=pandera.DataFrameSchema(
-        {
-            "first_start_s": pandera.Column(float, pandera.Check.in_range(-_TILE_TOLERANCE_S, _TILE_TOLERANCE_S)),
-            "end_error_s": pandera.Column(float, pandera.Check.le(_TILE_TOLERANCE_S)),
-            "largest_gap_s": pandera.Column(float, pandera.Check.le(_TILE_TOLERANCE_S)),
-            "shortest_phone_s": pandera.Column(float, pandera.Check.gt(0)),
-            "n_speech_phones": pandera.Column(pandera.Int, pandera.Check.ge(1), coerce=True),
-        }
-    ),
+    rows=_ROWS,
 )

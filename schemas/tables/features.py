@@ -20,9 +20,21 @@ from schemas.tables.utterances import EMOTIONS, SPLITS
 _A_FRAME = ("f0_hz", "voiced", "energy_db", "mel_ln")
 _A_PHONE = ("duration_frames", "phone_log_f0", "phone_log_f0_slope", "phone_energy_db")
 
+PARTS = ("mel", "pitch", "energy", "durations")  # each with its own fingerprint
+PART_COLUMNS = {
+    "mel": ("mel_ln",),
+    "pitch": ("f0_hz", "voiced"),
+    "energy": ("energy_db",),
+    "durations": ("phones", "duration_frames", "n_frames"),
+    "pools": ("phone_log_f0", "phone_log_f0_slope", "phone_energy_db"),  # of pitch, energy and durations
+}
+
 
 def _list_of(value_type: pa.DataType) -> pa.DataType:
     return pa.list_(pa.field("element", value_type, nullable=False))
+
+
+_parts = pa.struct([pa.field(part, pa.string(), nullable=False) for part in PARTS])
 
 
 def _arrow(n_mels: int) -> pa.Schema:
@@ -49,6 +61,7 @@ def _arrow(n_mels: int) -> pa.Schema:
             pa.field("f0_floor_hz", pa.float32(), nullable=False),  # limits that the extractor ran with
             pa.field("f0_ceiling_hz", pa.float32(), nullable=False),
             pa.field("fingerprint", pa.string(), nullable=False),  # sha256 of all that the row depends on
+            pa.field("fingerprints", _parts, nullable=False),  # of each part alone: see pipeline.fingerprints
         ]
     )
 

@@ -9,7 +9,7 @@ import pandera.pandas as pandera
 import pyarrow as pa
 
 from schemas.errors import RowError
-from schemas.reasons import Reason
+from schemas.reasons import LASTING, Reason
 from schemas.tables.contract import Contract
 
 STAGES = ("ingest", "align", "extract", "synthesize", "evaluate")
@@ -21,6 +21,7 @@ _ARROW = pa.schema(
         pa.field("reason", pa.string(), nullable=False),  # a value of schemas.reasons.Reason
         pa.field("detail", pa.string(), nullable=False),  # what was seen, for a person
         pa.field("value", pa.float64()),  # the number that broke the rule; null where there is none
+        pa.field("fingerprint", pa.string()),  # of all that a lasting reason follows from; null where the row is tried again in each run
     ]
 )
 
@@ -44,10 +45,15 @@ REJECTS = Contract(
 )
 
 
-def reject_row(utterance_id: str, stage: str, error: Exception) -> dict[str, object]:
-    """A row's fault as a row of the rejects table; an unexpected exception becomes `internal_error`."""
+def reject_row(utterance_id: str, stage: str, error: Exception, fingerprint: str | None = None) -> dict[str, object]:
+    """A row's fault as a row of the rejects table; an unexpected exception becomes `internal_error`.
+
+    `fingerprint` of all that the fault may follow from is kept where the reason is `LASTING`.
+    """
     if not isinstance(error, RowError):
         error = RowError(Reason.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
     detail = error.detail.encode(errors="backslashreplace").decode()  # names of files may hold bytes that are not UTF-8
     detail = detail if len(detail) <= 500 else detail[:497] + "..."
-    return {"utterance_id": utterance_id, "stage": stage, "reason": error.reason.value, "detail": detail, "value": error.value}
+    kept = fingerprint if error.reason in LASTING else None
+    told = {"reason": error.reason.value, "detail": detail, "value": error.value}
+    return {"utterance_id": utterance_id, "stage": stage, **told, "fingerprint": kept}

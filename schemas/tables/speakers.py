@@ -1,12 +1,14 @@
-"""Two small tables with one row a speaker; primary key speaker; sorted by speaker.
+"""Two small tables with one row a speaker; primary key speaker; sorted by speaker; and what the first of them is made of.
 
-`PITCH_LIMITS` is what the extractor's first pass found; `STATISTICS` is what the training split gives for reading features,
+`PITCH_LIMITS` is what the extractor's first pass found, from `PITCH_SAMPLES`, one row an utterance that it listened to (primary key
+utterance_id); `STATISTICS` is what the training split gives for reading features,
 with one further row, `CORPUS_ROW`, over all speakers (for speakers unseen in training).
 """
 
 import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from schemas.tables.contract import Contract
 
@@ -39,6 +41,21 @@ PITCH_LIMITS = Contract(
     rows=pandera.DataFrameSchema(
         {"floor_hz": pandera.Column(float, pandera.Check.gt(20)), "ceiling_hz": pandera.Column(float, pandera.Check.in_range(100, 2500))}
     ),
+)
+
+PITCH_SAMPLES = Contract(
+    name="pitch_samples",
+    arrow=pa.schema(
+        [
+            _field("utterance_id", pa.string()),
+            _field("speaker", pa.string()),
+            _field("histogram", pa.list_(_field("element", pa.int32()))),  # voiced frames in bins of 1/100 octave from 20 Hz
+            _field("fingerprint", pa.string()),  # of recording, widest limits and all that the search depends on
+        ]
+    ),
+    primary_key="utterance_id",
+    summary=lambda table: pd.DataFrame({"n_bins": pc.list_value_length(table.column("histogram")).to_pandas()}),
+    rows=pandera.DataFrameSchema({"n_bins": pandera.Column("int32", pandera.Check.eq(700))}),
 )
 
 STATISTICS = Contract(

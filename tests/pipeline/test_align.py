@@ -1,6 +1,7 @@
 """From utterances to alignments: every row in is aligned or rejected, and the bytes do not depend on order or workers."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -178,6 +179,79 @@ def test_refinement_moves_boundaries_and_words_with_their_phones(cluster: str, s
     for row in refined:
         edges = {phone["end_s"] for phone in row["phones"]} | {phone["start_s"] for phone in row["phones"]}
         assert all({word["start_s"], word["end_s"]} <= edges for word in row["words"])
+
+
+def digests(out: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(out.iterdir())}
+
+
+@pytest.mark.parametrize("refine", ["none", "corpus"])
+def test_increments_make_first_passes_of_what_changed_alone_and_equal_a_run_from_scratch(
+    cluster: str, speech: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], refine: str
+) -> None:
+    root = Path(shutil.copytree(speech[0], tmp_path / "root"))
+    rows = pq.read_table(speech[1]).to_pylist()
+    params = ALIGN.model_copy(update={"pocketsphinx": REFINED.model_copy(update={"refine": refine})})
+
+    def made(out: str, rows: list[dict[str, object]]) -> str:
+        run(corpus("pocketsphinx"), params, root, table_of(tmp_path, rows), tmp_path / out, tmp_path / "counts.json")
+        return next(line for line in capsys.readouterr().err.splitlines() if "first passes" in line)
+
+    assert made("out", rows) == "align: 7 of 7 first passes to make"
+    before, times = digests(tmp_path / "out"), [path.stat().st_mtime_ns for path in sorted((tmp_path / "out").iterdir())]
+    assert made("out", rows) == "align: 1 of 7 first passes to make"  # the missing file is looked for again
+    assert digests(tmp_path / "out") == before
+    assert [path.stat().st_mtime_ns for path in sorted((tmp_path / "out").iterdir())] == times
+    (root / "new.wav").write_bytes((root / "u1.wav").read_bytes())
+    changed = [row for row in rows if row["utterance_id"] != "c/anna/u3"]
+    changed = [row | {"text": "Seven goats returned."} if row["utterance_id"] == "c/anna/u1" else row for row in changed]
+    changed.append(utterance(root, "new.wav", "Seven boats returned."))
+    assert made("out", changed) == "align: 3 of 7 first passes to make"
+    made("scratch", changed)
+    assert digests(tmp_path / "scratch") == digests(tmp_path / "out")
+
+
+def test_listed_utterances_hold_the_model_still_so_that_new_ones_move_no_boundary(
+    cluster: str, speech: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = Path(shutil.copytree(speech[0], tmp_path / "root"))
+    (root / "learn_on.txt").write_text("c/anna/u0\nc/anna/u1\nc/anna/u2\n")
+    rows = [row for row in pq.read_table(speech[1]).to_pylist() if "/u" in row["utterance_id"]]
+    params = ALIGN.model_copy(update={"pocketsphinx": REFINED.model_copy(update={"refine_list": "learn_on.txt"})})
+
+    def phones(out: str, rows: list[dict[str, object]]) -> dict[str, object]:
+        run(corpus("pocketsphinx"), params, root, table_of(tmp_path, rows), tmp_path / out, tmp_path / "counts.json")
+        return {row["utterance_id"]: row["phones"] for row in pq.read_table(tmp_path / out / "alignments.parquet").to_pylist()}
+
+    before = phones("out", rows)
+    (root / "new.wav").write_bytes((root / "u1.wav").read_bytes())
+    rows.append(utterance(root, "new.wav", "Seven boats returned."))
+    after = phones("out", rows)
+    assert "align: 1 of 5 utterances to refine, the model is learned on 3" in capsys.readouterr().err
+    assert before.items() <= after.items()
+    phones("scratch", rows)
+    assert digests(tmp_path / "scratch") == digests(tmp_path / "out")
+    (root / "learn_on.txt").write_text("c/anna/u0\n")
+    with pytest.raises(CorpusError, match="names 1 aligned utterances, refine_min_utterances=3 are needed"):
+        phones("out", rows)
+    (root / "learn_on.txt").unlink()
+    with pytest.raises(CorpusError, match="is no file inside the corpus root"):
+        phones("out", rows)
+
+
+def test_moved_limit_of_the_score_makes_no_first_pass_and_another_aligner_forgets_them(
+    cluster: str, speech: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, utterances = speech
+    out, counts = tmp_path / "out", tmp_path / "counts.json"
+    plain = REFINED.model_copy(update={"refine": "none"})
+    run(corpus("pocketsphinx"), ALIGN.model_copy(update={"pocketsphinx": plain}), root, utterances, out, counts)
+    strict = plain.model_copy(update={"min_score": -1.0})
+    run(corpus("pocketsphinx"), ALIGN.model_copy(update={"pocketsphinx": strict}), root, utterances, out, counts)
+    assert "align: 1 of 7 first passes to make" in capsys.readouterr().err
+    assert reasons(out)["c/anna/u0"] == "alignment_low_score"
+    run(corpus("textgrid"), ALIGN, root, utterances, out, counts)
+    assert sorted(path.name for path in out.iterdir()) == ["alignments.parquet", "rejects.parquet"]
 
 
 def test_german_is_aligned_in_its_own_phones(cluster: str, tmp_path: Path) -> None:

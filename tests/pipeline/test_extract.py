@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from schemas.tables.alignments import ALIGNMENTS
 from schemas.tables.features import features_contract
 from schemas.tables.quality import QUALITY
 from schemas.tables.rejects import REJECTS
-from schemas.tables.speakers import PITCH_LIMITS
+from schemas.tables.speakers import PITCH_LIMITS, PITCH_SAMPLES
 from schemas.tables.utterances import UTTERANCES
 from tests.conftest import PROJECT
 
@@ -44,6 +44,7 @@ class Corpus:
     folder: Path
     utterances: list[dict[str, Any]]
     alignments: list[dict[str, Any]]
+    computed: dict[str, int] = field(default_factory=dict)
 
     @property
     def root(self) -> Path:
@@ -77,12 +78,13 @@ class Corpus:
         sf.write(path, np.where((time_s >= 0.1) & (time_s < duration_s - 0.1), tone, 0.0), RATE_HZ)
 
     def extract(self, out: str = "out", params: ExtractStageParams | None = None) -> list[dict[str, Any]]:
-        """Run the stage and return its rows."""
+        """Run the stage and return its rows; `computed` then says how many rows each part was computed for."""
         tables = {"utterances": UTTERANCES.table(self.utterances), "alignments": ALIGNMENTS.table(self.alignments)}
         shards.write_table(self.folder / "utterances.parquet", tables["utterances"], UTTERANCES)
         shards.write_table(self.folder / "alignments.parquet", tables["alignments"], ALIGNMENTS)
         places = (self.folder / "utterances.parquet", self.folder / "alignments.parquet", self.folder / out)
-        extract.run("toy", params or parameters(), self.root, *places, self.folder / "metrics" / "extract.json")
+        found = extract.run("toy", params or parameters(), self.root, *places, self.folder / "metrics" / "extract.json")
+        self.computed = {part: count for part, count in found.items() if count}
         return list(shards.iter_rows(shards.shard_paths(self.folder / out)))
 
     def rejects(self, out: str = "out") -> list[tuple[str, str]]:
@@ -248,7 +250,8 @@ def test_row_that_breaks_the_contract_is_rejected_and_its_shard_written(corpus: 
     loud = np.full(RATE_HZ // 2, 100.0, np.float32)
     sf.write(corpus.root / "l0.wav", loud, RATE_HZ, subtype="FLOAT")
     corpus.utterances[0]["audio_sha256"] = audio.file_sha256(corpus.root / "l0.wav")
-    rows = corpus.extract()
+    limits = parameters().quality.model_dump().keys() - {"outlier_z"}
+    rows = corpus.extract(params=parameters(quality=dict.fromkeys(limits)))  # they would reject it before
     assert corpus.rejects() == [("toy/low/l0", "contract_broken")]
     assert len(rows) == 11
 
@@ -338,6 +341,123 @@ def test_typical_lengths_change_verdicts_but_compute_no_row_again(corpus: Corpus
     assert len(rows) == 40
     after = {row["utterance_id"]: row["fingerprint"] for row in corpus.extract()}
     assert before.items() <= after.items()
+
+
+EVERYTHING = {"mel", "pitch", "energy", "durations", "pools", "measures"}
+PITCHED = {"pitch", "pools", "measures"}
+CHANGES: dict[str, tuple[dict[str, Any], set[str]]] = {
+    **{f"frames.{name}": ({"frames": {name: value}}, EVERYTHING) for name, value in [("sample_rate_hz", 16000), ("hop_samples", 200)]},
+    "frames.window_samples": ({"frames": {"window_samples": 800}}, {"mel", "energy", "pools"}),
+    "frames.n_fft": ({"frames": {"n_fft": 2048}}, {"mel", "energy", "pools"}),
+    **{
+        f"mel.{name}": ({"mel": {name: value}}, {"mel"})
+        for name, value in [("n_mels", 64), ("f_min_hz", 20.0), ("f_max_hz", 7000.0), ("amplitude_floor", 1e-4)]
+    },
+    **{
+        f"pitch.{name}": ({"pitch": {name: value}}, PITCHED)
+        for name, value in [
+            ("extractor", "dio"), ("floor_factor", 0.5), ("ceiling_factor", 3.0), ("adaptive", False), ("min_confidence", 0.5),
+            ("voicing_threshold", 0.5), ("silence_threshold", 0.1), ("octave_cost", 0.05), ("octave_jump_cost", 0.5),
+            ("voiced_unvoiced_cost", 0.2), ("floor_hz", 100.0), ("ceiling_hz", 240.0),
+        ]
+    },
+    "pitch.sample_utterances": ({"pitch": {"sample_utterances": 5}}, set()),
+    "energy.floor_db": ({"energy": {"floor_db": -80.0}}, {"energy", "pools"}),
+    "duration.zero_frame_phones": ({"duration": {"zero_frame_phones": "keep"}}, {"durations", "pools"}),
+    "quality.outlier_z": ({"quality": {"outlier_z": 3.0}}, set()),
+    "extract.row_group_rows": ({"extract": {"row_group_rows": 2}}, set()),
+}  # fmt: skip
+
+
+def test_a_change_of_each_parameter_of_a_feature_is_looked_at():
+    sections = parameters().model_dump(include={"frames", "mel", "pitch", "energy", "duration"})
+    assert {f"{section}.{name}" for section, values in sections.items() for name in values} <= CHANGES.keys()
+
+
+@pytest.fixture(scope="module")
+def extracted(tmp_path_factory: pytest.TempPathFactory, cluster: str) -> Corpus:
+    """A corpus of two rows a speaker after a run; to be copied, not changed."""
+    made = Corpus(tmp_path_factory.mktemp("extracted"), [], [])
+    for at in range(2):
+        made.add("low", f"l{at}", 0.5 + 0.013 * at)
+        made.add("high", f"h{at}", 0.6)
+    made.extract()
+    return made
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_changed_parameter_computes_what_depends_on_it_and_nothing_else_and_equals_a_run_from_scratch(
+    extracted: Corpus, tmp_path: Path, name: str
+):
+    changes, parts = CHANGES[name]
+    corpus = Corpus(tmp_path, extracted.utterances, extracted.alignments)
+    shutil.copytree(extracted.folder, tmp_path, dirs_exist_ok=True)
+    corpus.extract(params=parameters(**changes))
+    assert corpus.computed.keys() == parts
+    corpus.extract("scratch", parameters(**changes))
+    assert corpus.digests("scratch") == corpus.digests()
+
+
+def test_changed_metadata_computes_nothing_and_equals_a_run_from_scratch(corpus: Corpus):
+    corpus.extract()
+    corpus.utterances[0] |= {"emotion": "sad", "split": "test", "text": "another tone", "intensity": 0.5}
+    rows = {row["utterance_id"]: row for row in corpus.extract()}
+    assert corpus.computed == {}
+    assert rows["toy/low/l0"]["emotion"] == "sad"
+    corpus.extract("scratch")
+    assert corpus.digests("scratch") == corpus.digests()
+
+
+def test_moved_boundary_computes_durations_pools_and_measures_of_its_row_alone(corpus: Corpus):
+    corpus.extract()
+    phones = corpus.alignments[0]["phones"]
+    phones[0]["end_s"] = phones[1]["start_s"] = 0.13
+    corpus.extract()
+    assert corpus.computed == {"durations": 1, "pools": 1, "measures": 1}
+    corpus.extract("scratch")
+    assert corpus.digests("scratch") == corpus.digests()
+
+
+def test_new_limits_of_one_speaker_compute_the_pitch_of_that_speaker_and_nothing_else_of_old_rows(corpus: Corpus):
+    corpus.extract()
+    for at in range(8):  # an octave up: the speaker's quartiles move
+        corpus.add("low", f"new{at}", 0.5)
+        corpus.record(corpus.root / f"new{at}.wav", 220.0, 0.5)
+        corpus.utterances[-1]["audio_sha256"] = audio.file_sha256(corpus.root / f"new{at}.wav")
+    corpus.extract()
+    assert corpus.computed == {"mel": 8, "energy": 8, "durations": 8, "pitch": 14, "pools": 14, "measures": 14}
+    corpus.extract("scratch")
+    assert corpus.digests("scratch") == corpus.digests()
+
+
+def test_rejects_that_would_come_again_are_not_computed_again_but_missing_files_are_looked_for(corpus: Corpus):
+    params = parameters(duration={"zero_frame_phones": "reject"}, pitch={"adaptive": False}, extract={"max_reject_share": 1.0})
+    phones = corpus.alignments[0]["phones"]
+    phones.insert(1, {"label": "t", "start_s": 0.1, "end_s": 0.1001})
+    phones[2]["start_s"] = 0.1001
+    hidden = (corpus.root / "l1.wav").rename(corpus.folder / "hidden.wav")
+    corpus.extract(params=params)
+    faults = [("toy/low/l0", "zero_frame_phone"), ("toy/low/l1", "audio_missing")]
+    assert corpus.rejects() == faults
+    (corpus.root / "l0.wav").unlink()  # a row that is tried again would now miss it
+    digests = corpus.digests()
+    corpus.extract(params=params)
+    assert corpus.digests() == digests
+    hidden.rename(corpus.root / "l1.wav")
+    corpus.extract(params=params)
+    assert corpus.rejects() == faults[:1]
+
+
+def test_first_pass_listens_to_new_recordings_alone(corpus: Corpus):
+    """The old recordings are gone: only a search of them would miss them, and then find fewer."""
+    corpus.extract()
+    for row in corpus.utterances:
+        (corpus.root / row["audio_path"]).unlink()
+    corpus.add("high", "new", 0.6)
+    corpus.extract()
+    samples = shards.read_table(corpus.folder / "out" / "pitch_samples.parquet", PITCH_SAMPLES).to_pylist()
+    assert len(samples) == 13
+    assert corpus.rejects() == []
 
 
 def test_damaged_quality_table_is_made_again(corpus: Corpus):

@@ -11,8 +11,10 @@ import soundfile as sf
 import yaml
 
 from pipeline.ingest import IngestStageParams, main, run
+from pipeline.shards import write_table
 from schemas.errors import CorpusError, TooManyRejectsError
 from schemas.params import AdapterName, CorpusParams, IngestParams, load_params
+from schemas.tables.probes import PROBES
 from schemas.tables.rejects import REJECTS
 from schemas.tables.utterances import UTTERANCES
 
@@ -122,6 +124,36 @@ def test_more_files_than_a_batch_give_equal_bytes_in_two_runs_and_two_places(clu
     assert len(found) == 120
     assert all(len({row["split"] for row in found if row["text"] == text}) == 1 for text in {row["text"] for row in found})
     assert {row["split"] for row in found} == {"train", "validation", "test"}
+
+
+def test_second_run_touches_nothing_and_an_increment_equals_a_run_from_scratch(ingested: Ingested, tmp_path: Path) -> None:
+    bad_files(tmp_path / "root")
+    for number in range(3):
+        tone(tmp_path / f"root/s/u{number}.wav", seconds=0.4 + 0.1 * number)
+    ingested()
+    before = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in (tmp_path / "out").iterdir()}
+    ingested()
+    assert {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in (tmp_path / "out").iterdir()} == before
+    tone(tmp_path / "root/s/u0.wav", seconds=0.9)
+    (tmp_path / "root/s/u1.wav").unlink()
+    tone(tmp_path / "root/s/new.wav", text="New.")
+    ingested(min_peak_db=-3.0)
+    run("c", corpus(), ingest_params(min_peak_db=-3.0), tmp_path / "root", tmp_path / "scratch", tmp_path / "m.json")
+    for name in ("utterances.parquet", "rejects.parquet", "probes.parquet"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "scratch" / name).read_bytes()
+    assert len(rows(tmp_path / "out", "rejects")) > 3  # those of 0.5 are silent now
+
+
+def test_unchanged_file_is_not_decoded_again(ingested: Ingested, tmp_path: Path) -> None:
+    """The kept peak is another than the file's: a file that is decoded again would bring its own back."""
+    tone(tmp_path / "root/s/a.wav")
+    tone(tmp_path / "root/s/b.wav")
+    ingested()
+    kept = pq.read_table(tmp_path / "out/probes.parquet").to_pylist()
+    write_table(tmp_path / "out/probes.parquet", PROBES.table([row | {"peak_db": -1.5} for row in kept]), PROBES)
+    tone(tmp_path / "root/s/b.wav", seconds=0.7)
+    ingested()
+    assert [row["peak_db"] for row in rows(tmp_path / "out", "utterances")] == [-1.5, pytest.approx(-6.02, abs=0.01)]
 
 
 def test_one_sentence_by_all_is_split_by_utterance_and_the_metric_says_so(ingested: Ingested, tmp_path: Path) -> None:

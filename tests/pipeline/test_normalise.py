@@ -15,7 +15,7 @@ from pipeline.features import feature_table
 from pipeline.normalise import Moments, NormaliseStageParams
 from schemas.errors import TableError
 from schemas.params import load_params
-from schemas.tables.features import features_contract
+from schemas.tables.features import PARTS, features_contract
 from schemas.tables.speakers import STATISTICS
 from tests.conftest import PROJECT
 
@@ -35,7 +35,7 @@ def row(speaker: str, stem: str, seed: int, split: str = "train", voiced_share: 
         "duration_frames": np.array([4, 6], np.int32), "n_frames": 10, "f0_hz": f0_hz, "voiced": np.isfinite(f0_hz),
         "energy_db": np.concatenate([np.full(4, -90), rng.uniform(-40, -10, 6)]).astype(np.float32),
         "mel_ln": rng.normal(-5, 2, (10, PARAMS.mel.n_mels)).astype(np.float32),
-        "f0_floor_hz": 60.0, "f0_ceiling_hz": 700.0, "fingerprint": "0",
+        "f0_floor_hz": 60.0, "f0_ceiling_hz": 700.0, "fingerprint": "0", "fingerprints": dict.fromkeys(PARTS, "0"),
     }  # fmt: skip
 
 

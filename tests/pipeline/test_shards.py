@@ -1,6 +1,7 @@
 """Parquet I/O: equal rows give equal bytes, and a file is whole or absent."""
 
 import multiprocessing
+import os
 
 import pytest
 from hypothesis import given
@@ -48,6 +49,17 @@ def test_a_table_that_breaks_its_contract_is_not_written_and_leaves_nothing(tmp_
     with pytest.raises(TableError, match=r"c/s/9.*duration_sum_error"):
         shards.write_table(tmp_path / "a.parquet", CONTRACT.table([feature_row("c/s/9", n_frames=4)]), CONTRACT)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_holds_the_same_bytes_is_not_touched_and_another_is(tmp_path):
+    table, path = CONTRACT.table(rows(3)), tmp_path / "a.parquet"
+    shards.write_table(path, table, CONTRACT)
+    os.utime(path, (1, 1))
+    shards.write_table(path, table, CONTRACT)
+    assert path.stat().st_mtime == 1
+    shards.write_table(path, table.slice(1), CONTRACT)
+    assert path.stat().st_mtime > 1
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.parquet"]
 
 
 def test_a_file_with_other_columns_is_refused_by_name(tmp_path):

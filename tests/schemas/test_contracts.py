@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from schemas.errors import RowError, TableError
 from schemas.reasons import Reason
 from schemas.tables.alignments import ALIGNMENTS
-from schemas.tables.features import features_contract
+from schemas.tables.features import PARTS, features_contract
 from schemas.tables.rejects import REJECTS, reject_row
 from schemas.tables.utterances import UTTERANCES
 
@@ -23,7 +23,7 @@ def feature_row(name: str = "c/s/1", **changes: object) -> dict[str, object]:
         "split": "train", "text": "ja", "phones": ["j", "a"], "duration_frames": [1, 2], "n_frames": 3, "f0_hz": [nan, 100.0, 110.0],
         "voiced": [False, True, True], "energy_db": [-50.0, -20.0, -20.0], "mel_ln": np.zeros((3, 16)).tolist(), "phone_log_f0": [nan, 4.6],
         "phone_log_f0_slope": [nan, 0.1], "phone_energy_db": [-50.0, -20.0], "f0_floor_hz": 60.0, "f0_ceiling_hz": 400.0,
-        "fingerprint": "f",
+        "fingerprint": "f", "fingerprints": dict.fromkeys(PARTS, "f"),
     }  # fmt: skip
     return row | changes
 

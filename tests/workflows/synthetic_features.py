@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.shards import shard_name, write_table
-from schemas.tables.features import features_contract
+from schemas.tables.features import PARTS, features_contract
 from schemas.tables.speakers import CORPUS_ROW, STATISTICS
 
 N_MELS = 16
@@ -36,7 +36,7 @@ def feature_row(index: int, split: str, n_phones: int = 6) -> dict[str, Any]:
         "duration_frames": durations.tolist(), "n_frames": n_frames, "f0_hz": f0_hz.tolist(), "voiced": voiced.tolist(),
         "energy_db": energy_db.tolist(), "mel_ln": mel_ln.tolist(), "phone_log_f0": [np.nan] * n_phones,
         "phone_log_f0_slope": [np.nan] * n_phones, "phone_energy_db": [0.0] * n_phones, "f0_floor_hz": 60.0, "f0_ceiling_hz": 600.0,
-        "fingerprint": f"{index}",
+        "fingerprint": f"{index}", "fingerprints": dict.fromkeys(PARTS, f"{index}"),
     }  # fmt: skip
 
 

@@ -25,6 +25,7 @@ PARAMS = PocketsphinxParams(
     refine="none",
     refine_min_utterances=10,
     refine_max_utterances=1000,
+    refine_list=None,
     refine_min_fit=-4.0,
     refine_reach_s=0.06,
 )

@@ -1,0 +1,39 @@
+"""One row is a recording as it was decoded; primary key utterance_id; sorted by utterance_id.
+
+Kept for the next run of ingest, which then hashes the file and decodes it only if its bytes changed. Rows stand also for recordings that a
+limit rejected. What each number is, `pipeline.audio.AudioProbe` says.
+"""
+
+import pandas as pd
+import pandera.pandas as pandera
+import pyarrow as pa
+
+from schemas.tables.contract import Contract
+
+
+def _summary(table: pa.Table) -> pd.DataFrame:
+    frame: pd.DataFrame = table.select(["n_samples", "sample_rate_hz"]).to_pandas()
+    return frame
+
+
+PROBES = Contract(
+    name="probes",
+    arrow=pa.schema(
+        [
+            pa.field("utterance_id", pa.string(), nullable=False),
+            pa.field("sample_rate_hz", pa.int32(), nullable=False),
+            pa.field("n_samples", pa.int64(), nullable=False),  # a channel
+            pa.field("n_channels", pa.int16(), nullable=False),
+            pa.field("duration_s", pa.float64(), nullable=False),
+            pa.field("peak_db", pa.float64(), nullable=False),
+            pa.field("swing_db", pa.float64(), nullable=False),
+            pa.field("sha256", pa.string(), nullable=False),  # of the file's bytes
+            pa.field("decoded_by", pa.string(), nullable=False),  # versions and limit of what decoded it
+        ]
+    ),
+    primary_key="utterance_id",
+    summary=_summary,
+    rows=pandera.DataFrameSchema(
+        {"n_samples": pandera.Column("int64", pandera.Check.gt(0)), "sample_rate_hz": pandera.Column("int32", pandera.Check.gt(0))}
+    ),
+)
