@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  torch's own habit
 from torch import Tensor, nn
 
-from model.conditioning import Alignment
+from model.conditioning import N_TRACKS, Alignment
 from model.layers import ConvBlock, SequenceConv
 
 PADDING_PHONE = 0
@@ -115,7 +115,8 @@ def rotate(x: Tensor) -> Tensor:
 class MuDecoder(nn.Module):
     """Hidden vectors at frames to mu, by convolutions that see where in its phone each frame lies.
 
-    Grad-TTS holds mu constant over a phone. A mu that moves inside its phone leaves the diffusion less to do.
+    Grad-TTS holds mu constant over a phone. A mu that moves inside its phone leaves the diffusion less to do. A mu that sees prosody
+    is a source and a filter: phones, tracks and style shape an envelope, and say how deep the given pitch's harmonics stand in each band.
 
     Parameters
     ----------
@@ -123,17 +124,21 @@ class MuDecoder(nn.Module):
         Width of the hidden vectors.
     n_mels
         Mel bands.
+    sees_prosody
+        Whether mu follows the prosody tracks and harmonics, or the text alone.
     dropout
         Share of activations dropped in training, 0 .. 1.
     """
 
-    def __init__(self, channels: int, n_mels: int, dropout: float) -> None:
+    def __init__(self, channels: int, n_mels: int, sees_prosody: bool, dropout: float) -> None:
         super().__init__()
         self.place = nn.Linear(3, channels)
+        self.tracks = nn.Linear(N_TRACKS, channels) if sees_prosody else None
         self.blocks = nn.ModuleList(ConvBlock(channels, channels, 5, dropout) for _ in range(3))
         self.out = nn.Linear(channels, n_mels)
+        self.depth = nn.Linear(channels, n_mels) if sees_prosody else None
 
-    def forward(self, hidden: Tensor, alignment: Alignment) -> Tensor:
+    def forward(self, hidden: Tensor, alignment: Alignment, prosody_tracks: Tensor, harmonics: Tensor) -> Tensor:
         """Mu of each frame.
 
         Parameters
@@ -142,6 +147,8 @@ class MuDecoder(nn.Module):
             The encoder's output at frames, float of shape (B, T, channels).
         alignment
             Where phones lie.
+        prosody_tracks, harmonics
+            From `model.conditioning`: `tracks`, float of shape (B, T, N_TRACKS), and `ridge`, float of shape (B, T, n_mels).
 
         Returns
         -------
@@ -149,8 +156,13 @@ class MuDecoder(nn.Module):
             float32 of shape (B, T, n_mels), normalised mel, zero at padding.
         """
         place = torch.stack([alignment.position, alignment.position.square(), alignment.log_duration], dim=-1)  # (B, T, 3)
-        x = (hidden + self.place(place)) * alignment.mask
+        x = hidden + self.place(place)
+        if self.tracks is not None:
+            x = x + self.tracks(prosody_tracks)
+        x = x * alignment.mask
         for block in self.blocks:
             x = x + block(x, alignment.mask)
-        mu: Tensor = self.out(x).float() * alignment.mask
-        return mu
+        mu: Tensor = self.out(x).float()
+        if self.depth is not None:
+            mu = mu + self.depth(x).float() * harmonics
+        return mu * alignment.mask

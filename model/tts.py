@@ -6,7 +6,22 @@ import torch
 import torch.nn.functional as F  # noqa: N812  torch's own habit
 from torch import Tensor, nn
 
-from model.conditioning import Alignment, Prosody, Shown, Style, StyleImage, align, between_centres, pool, spread, tracks
+from model.conditioning import (
+    N_WHO_CHANNELS,
+    PSD_CHANNELS,
+    Alignment,
+    Prosody,
+    Shown,
+    Style,
+    StyleImage,
+    align,
+    between_centres,
+    pool,
+    psd_image,
+    ridge,
+    spread,
+    tracks,
+)
 from model.diffusion import NoiseSchedule, diffuse, gaussian_noise_guess, masked_mean_square
 from model.estimators.grad_unet import GradUNet
 from model.predictors import PhoneProsody, ProsodyPredictor, durations_from_log
@@ -30,6 +45,8 @@ class TtsConfig:
         Ids, `UNKNOWN_STYLE` included.
     n_mels
         Mel bands; must divide by ``2 ** (unet_levels - 1)``.
+    mel_centres_hz, mel_widths_hz
+        Centre of each band, and standard deviation of its response to a sine; n_mels numbers each.
     mel_mean_ln, mel_std_ln
         Mean and standard deviation of log-mel over the training split; inside, mel is normalised by them.
     residual_spread
@@ -45,6 +62,8 @@ class TtsConfig:
 
     estimator: str
     attention: str
+    psd_image: str
+    mu_sees: str
     n_phones: int
     n_speakers: int
     n_emotions: int
@@ -60,6 +79,8 @@ class TtsConfig:
     dropout: float
     beta_min: float
     beta_max: float
+    mel_centres_hz: tuple[float, ...]
+    mel_widths_hz: tuple[float, ...]
     mel_mean_ln: float
     mel_std_ln: float
     residual_spread: float
@@ -67,8 +88,12 @@ class TtsConfig:
     def __post_init__(self) -> None:
         if (self.estimator, self.attention) != ("grad_unet", "linear"):
             raise ParamsError(f"no estimator '{self.estimator}' with attention '{self.attention}'; set grad_unet and linear")
+        if self.psd_image not in PSD_CHANNELS or self.mu_sees not in ("text", "prosody"):
+            raise ParamsError(f"no psd_image '{self.psd_image}' or mu_sees '{self.mu_sees}'; set repeat or ridge, text or prosody")
         if self.n_mels % 2 ** (self.unet_levels - 1):
             raise ParamsError(f"mel.n_mels={self.n_mels} must divide by 2^(model.unet_levels - 1); lower unet_levels={self.unet_levels}")
+        if not len(self.mel_centres_hz) == len(self.mel_widths_hz) == self.n_mels:
+            raise ParamsError(f"{len(self.mel_centres_hz)} mel_centres_hz and {len(self.mel_widths_hz)} widths for n_mels={self.n_mels}")
         if self.encoder_channels % (2 * self.encoder_heads):
             raise ParamsError(
                 f"model.encoder_channels={self.encoder_channels} must be a multiple of 2 x encoder_heads={self.encoder_heads}; change one"
@@ -85,15 +110,18 @@ class Conditions:
         int64 of shape (B, L); `PADDING_PHONE` fills the end of rows.
     speaker, emotion
         int64 of shape (B,); `UNKNOWN_STYLE` where unknown.
+    pitch_scale
+        Mean and standard deviation of the speaker's log-F0 (ln Hz), by which its z-scores become Hz, float of shape (B, 2).
     """
 
     phones: Tensor
     speaker: Tensor
     emotion: Tensor
+    pitch_scale: Tensor
 
     def to(self, device: torch.device) -> "Conditions":
         """The same on another device."""
-        return Conditions(self.phones.to(device), self.speaker.to(device), self.emotion.to(device))
+        return Conditions(self.phones.to(device), self.speaker.to(device), self.emotion.to(device), self.pitch_scale.to(device))
 
 
 @dataclass(frozen=True)
@@ -134,9 +162,22 @@ class Prediction:
     prosody: Prosody
 
 
+@dataclass(frozen=True)
+class _Window:
+    """What the score network sees of a batch in training, each (B, W, channels)."""
+
+    mel: Tensor
+    mu: Tensor
+    mask: Tensor
+    tracks: Tensor
+    harmonics: Tensor
+
+
 class Tts(nn.Module):
     """The model: encoder, predictors, mu, and the score network with its conditions."""
 
+    mel_centres_hz: Tensor
+    mel_widths_hz: Tensor
     mel_mean_ln: Tensor
     mel_std_ln: Tensor
 
@@ -150,12 +191,13 @@ class Tts(nn.Module):
         self.encoder = TextEncoder(
             config.n_phones, config.encoder_channels, style_channels, config.encoder_layers, config.encoder_heads, config.dropout
         )
-        self.mu_decoder = MuDecoder(config.encoder_channels, config.n_mels, config.dropout)
+        self.mu_decoder = MuDecoder(config.encoder_channels, config.n_mels, config.mu_sees == "prosody", config.dropout)
         self.predictor = ProsodyPredictor(config.encoder_channels, style_channels, config.predictor_channels, config.dropout)
-        self.style_image = StyleImage(config.speaker_channels, config.emotion_channels, config.n_mels)
-        self.estimator = GradUNet(config.unet_channels, config.unet_levels)
-        self.register_buffer("mel_mean_ln", torch.tensor(config.mel_mean_ln), persistent=False)
-        self.register_buffer("mel_std_ln", torch.tensor(config.mel_std_ln), persistent=False)
+        psd_channels = PSD_CHANNELS[config.psd_image]
+        self.style_image = StyleImage(config.speaker_channels, config.emotion_channels, config.n_mels, psd_channels)
+        self.estimator = GradUNet(config.unet_channels, config.unet_levels, N_WHO_CHANNELS + psd_channels)
+        for name in ("mel_centres_hz", "mel_widths_hz", "mel_mean_ln", "mel_std_ln"):
+            self.register_buffer(name, torch.tensor(getattr(config, name)), persistent=False)
 
     def losses(self, batch: Batch, window_frames: int, condition_dropout: float, generator: torch.Generator) -> dict[str, Tensor]:
         """The losses of a batch; their sum is what training lowers.
@@ -179,13 +221,15 @@ class Tts(nn.Module):
         """
         hidden, style, present = self._encode(batch.conditions)
         alignment = align(batch.durations, batch.mel_ln.shape[1])
-        mu = self.mu_decoder(spread(hidden, alignment), alignment)
+        given, harmonics = self._drawn(batch.conditions, batch.prosody, alignment)
+        mu = self.mu_decoder(spread(hidden, alignment), alignment, given, harmonics)
         mel = (batch.mel_ln - self.mel_mean_ln) / self.mel_std_ln * alignment.mask
         window = _window(alignment.mask, window_frames, generator)
+        cut = _Window(*(_cut(x, window) for x in (mel, mu, alignment.mask, given, harmonics)))
         shown = _shown(len(mel), condition_dropout, generator, mel.device)
         return {
             "prior": masked_mean_square(mel - mu, alignment.mask),
-            "diffusion": self._diffusion_loss(batch, alignment, mel, mu, window, shown, generator),
+            "diffusion": self._diffusion_loss(batch.conditions, cut, shown, generator),
             **_phone_losses(self.predictor(hidden, style, present), batch, alignment),
         }
 
@@ -240,8 +284,9 @@ class Tts(nn.Module):
             durations, prosody = predicted.durations, prosody or predicted.prosody
         hidden, _, _ = self._encode(conditions)
         alignment = align(durations, int(durations.sum(-1).max()))
-        mu = self.mu_decoder(spread(hidden, alignment), alignment)
-        style = self._style(conditions, tracks(prosody, alignment), _shown(len(mu), 0.0, torch.Generator(), mu.device))
+        given, harmonics = self._drawn(conditions, prosody, alignment)
+        mu = self.mu_decoder(spread(hidden, alignment), alignment, given, harmonics)
+        style = self._style(conditions, given, harmonics, _shown(len(mu), 0.0, torch.Generator(), mu.device))
         x_1 = (mu + start_noise[:, : mu.shape[1]].to(mu) / temperature) * alignment.mask
         x_0 = euler(lambda x, t: self.score(x, t, mu, alignment.mask, style), x_1, mu, self.schedule, n_steps)
         mel_ln: Tensor = x_0 * self.mel_std_ln + self.mel_mean_ln
@@ -259,22 +304,28 @@ class Tts(nn.Module):
         present = (conditions.phones != PADDING_PHONE).unsqueeze(-1).float()
         return self.encoder(conditions.phones, style), style, present
 
-    def _style(self, conditions: Conditions, prosody_tracks: Tensor, shown: Shown) -> Style:
+    def _drawn(self, conditions: Conditions, prosody: Prosody, alignment: Alignment) -> tuple[Tensor, Tensor]:
+        """Tracks (B, T, N_TRACKS) and harmonics (B, T, n_mels), zero at padding."""
+        mean, std = conditions.pitch_scale.unsqueeze(-1).unbind(1)  # each (B, 1)
+        harmonics = ridge((prosody.log_f0_z * std + mean).exp(), prosody.voiced, self.mel_centres_hz, self.mel_widths_hz)
+        return tracks(prosody, alignment), harmonics * alignment.mask
+
+    def _style(self, conditions: Conditions, prosody_tracks: Tensor, harmonics: Tensor, shown: Shown) -> Style:
         speaker = self.speakers(torch.where(shown.speaker, conditions.speaker, UNKNOWN_STYLE))
         emotion = self.emotions(torch.where(shown.emotion, conditions.emotion, UNKNOWN_STYLE))
-        style: Style = self.style_image(speaker, emotion, prosody_tracks, shown.prosody)
+        psd = psd_image(self.config.psd_image, prosody_tracks, harmonics)
+        style: Style = self.style_image(speaker, emotion, psd, shown.prosody)
         return style
 
-    def _diffusion_loss(
-        self, batch: Batch, alignment: Alignment, mel: Tensor, mu: Tensor, window: Tensor, shown: Shown, generator: torch.Generator
-    ) -> Tensor:
-        x_0, mu, mask, seen = (_cut(x, window) for x in (mel, mu, alignment.mask, tracks(batch.prosody, alignment)))
+    def _diffusion_loss(self, conditions: Conditions, cut: "_Window", shown: Shown, generator: torch.Generator) -> Tensor:
+        x_0, mu, mask = cut.mel, cut.mu, cut.mask
         # Times spread evenly over the batch from one random start: the same mean as independent ones, less variance.
         start = torch.rand(1, generator=generator, device=generator.device)
         t = ((start + torch.arange(len(x_0)) / len(x_0)) % 1.0).clamp(min=_T_MIN).to(x_0.device)
         noise = torch.randn(x_0.shape, generator=generator, device=generator.device).to(x_0)
         x_t = diffuse(x_0, mu, noise, t, self.schedule) * mask
-        return masked_mean_square(self.score(x_t, t, mu, mask, self._style(batch.conditions, seen, shown)) - noise, mask)
+        style = self._style(conditions, cut.tracks, cut.harmonics, shown)
+        return masked_mean_square(self.score(x_t, t, mu, mask, style) - noise, mask)
 
 
 def parameter_counts(model: Tts) -> dict[str, int]:

@@ -193,6 +193,8 @@ class ModelParams(Section):
 
     estimator: Literal["grad_unet"]
     attention: Literal["linear"]
+    psd_image: Literal["repeat", "ridge"]
+    mu_sees: Literal["text", "prosody"]
     unet_channels: Annotated[int, Field(ge=8, le=256, multiple_of=8)]
     unet_levels: Annotated[int, Field(ge=2, le=4)]
     encoder_channels: Annotated[int, Field(ge=32, le=512)]

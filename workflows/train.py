@@ -24,6 +24,7 @@ from torch import Tensor
 
 from model.text_encoder import UNKNOWN_PHONE
 from model.tts import Batch, Tts, TtsConfig, parameter_counts
+from pipeline.mel import band_shapes_hz
 from pipeline.stage import run_main, write_json
 from schemas.errors import CheckpointError, ParamsError, TableError
 from schemas.params import FramesParams, MelParams, ModelParams, Section, TrainParams, load_params
@@ -33,7 +34,7 @@ from workflows.dataset import Batches, Corpus, Example, collate, read_corpus
 from workflows.lineage import lineage
 from workflows.training_log import Curve, Progress
 
-CODE_VERSION = 1  # raise it when a change to model or training makes old checkpoints wrong to go on from
+CODE_VERSION = 2  # raise it when a change to model or training makes old checkpoints wrong to go on from
 RESUME_NAME = "resume.safetensors"
 CLOCK_NAME = "clock.json"
 _CURVE_EVERY_STEPS = 10
@@ -188,13 +189,16 @@ def main(
 
 def tts_config(params: TrainStageParams, corpus: Corpus) -> TtsConfig:
     """The model's configuration: `model` of `params.yaml`, and the sizes and statistics of the corpus."""
-    names, norm = corpus.vocabulary, corpus.statistics[CORPUS_ROW]
+    names, norm, mel = corpus.vocabulary, corpus.statistics[CORPUS_ROW], params.mel
+    centres_hz, widths_hz = band_shapes_hz(params.frames.grid(), n_mels=mel.n_mels, f_min_hz=mel.f_min_hz, f_max_hz=mel.f_max_hz)
     return TtsConfig(
         **params.model.model_dump(),
         n_phones=len(names.phones) + UNKNOWN_PHONE + 1,
         n_speakers=len(names.speakers) + 1,
         n_emotions=len(names.emotions) + 1,
-        n_mels=params.mel.n_mels,
+        n_mels=mel.n_mels,
+        mel_centres_hz=tuple(centres_hz.tolist()),
+        mel_widths_hz=tuple(widths_hz.tolist()),
         mel_mean_ln=norm["mel_mean_ln"],
         mel_std_ln=norm["mel_std_ln"],
     )

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  torch's own habit
 from torch import Tensor, nn
 
-from model.conditioning import N_STYLE_CHANNELS, Style
+from model.conditioning import Style
 
 N_GROUPS = 8
 N_HEADS = 4
@@ -29,12 +29,14 @@ class GradUNet(nn.Module):
         Of the first level, doubled at each further one; a multiple of `N_GROUPS`.
     n_levels
         Resolutions; n_mels must divide by ``2 ** (n_levels - 1)``.
+    style_channels
+        Channels of the style image.
     """
 
-    def __init__(self, channels: int, n_levels: int) -> None:
+    def __init__(self, channels: int, n_levels: int, style_channels: int) -> None:
         super().__init__()
         widths = [channels * 2**level for level in range(n_levels)]
-        inner = list(zip([2 + N_STYLE_CHANNELS, *widths[:-1]], widths, strict=True))
+        inner = list(zip([2 + style_channels, *widths[:-1]], widths, strict=True))
         self.time = nn.Sequential(nn.Linear(channels, 4 * channels), nn.Mish(), nn.Linear(4 * channels, channels))
         self.downs = nn.ModuleList(Level(a, b, channels) for a, b in inner)
         self.shrinks = nn.ModuleList(nn.Conv2d(width, width, 3, stride=2, padding=1) for width in widths[:-1])
@@ -67,7 +69,7 @@ class GradUNet(nn.Module):
             Float of shape (B, T, n_mels), zero at padding.
         """
         n_frames = x_t.shape[1]
-        image = torch.cat([torch.stack([mu, x_t], dim=1), style.image], dim=1)  # (B, 2 + N_STYLE_CHANNELS, T, M)
+        image = torch.cat([torch.stack([mu, x_t], dim=1), style.image], dim=1)  # (B, 2 + style_channels, T, M)
         spare = -n_frames % self.stride
         image, frames = F.pad(image, (0, 0, 0, spare)), F.pad(mask, (0, 0, 0, spare)).unsqueeze(1)  # frames (B, 1, T, 1)
         noise = self._image_to_noise(image, self.time(time_embedding(t, self.channels)), _none_if_full(frames))

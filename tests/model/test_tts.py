@@ -1,11 +1,12 @@
 """The whole model on made-up batches."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 import torch
 
-from model.conditioning import N_STYLE_CHANNELS, Prosody, Style
+from model.conditioning import N_WHO_CHANNELS, PSD_CHANNELS, Prosody, Style
 from model.diffusion import gaussian_noise_guess
 from model.samplers import start_noise
 from model.tts import Batch, Conditions, Tts, TtsConfig, parameter_counts
@@ -15,6 +16,8 @@ N_MELS = 16
 CONFIG = TtsConfig(
     estimator="grad_unet",
     attention="linear",
+    psd_image="ridge",
+    mu_sees="prosody",
     n_phones=9,
     n_speakers=3,
     n_emotions=3,
@@ -30,6 +33,8 @@ CONFIG = TtsConfig(
     dropout=0.1,
     beta_min=0.05,
     beta_max=20.0,
+    mel_centres_hz=tuple(100.0 * (band + 1) for band in range(N_MELS)),
+    mel_widths_hz=(40.0,) * N_MELS,
     mel_mean_ln=-5.0,
     mel_std_ln=2.0,
     residual_spread=0.5,
@@ -46,6 +51,9 @@ def model() -> Tts:
     return tts.eval()
 
 
+N_STYLE_CHANNELS = N_WHO_CHANNELS + PSD_CHANNELS[CONFIG.psd_image]
+
+
 def batch_of(rows: list[int]) -> Batch:
     durations = DURATIONS[rows]
     n_frames, n_phones = int(durations.sum(-1).max()), int((durations > 0).sum(-1).max())
@@ -54,7 +62,7 @@ def batch_of(rows: list[int]) -> Batch:
     inside = torch.arange(n_frames) < durations.sum(-1, keepdim=True)
     pitch, voiced, energy = tracks[:, rows, :n_frames] * inside
     phones = torch.tensor([[2, 3, 4, 5], [6, 7, 0, 0]])[rows, :n_phones]
-    conditions = Conditions(phones, torch.tensor([1, 2])[rows], torch.tensor([2, 1])[rows])
+    conditions = Conditions(phones, torch.tensor([1, 2])[rows], torch.tensor([2, 1])[rows], torch.tensor([[5.0, 0.2], [5.4, 0.1]])[rows])
     mel = mel[rows, :n_frames] * inside.unsqueeze(-1)
     return Batch(tuple(str(r) for r in rows), conditions, durations[:, :n_phones], Prosody(pitch, (voiced > 0).float(), energy), mel)
 
@@ -130,8 +138,10 @@ def test_parameter_counts_add_up(model: Tts) -> None:
         ({"n_mels": 18}, "n_mels=18 must divide by"),
         ({"encoder_channels": 34}, "encoder_channels=34 must be a multiple"),
         ({"attention": "cross"}, "no estimator 'grad_unet' with attention 'cross'"),
+        ({"psd_image": "drawn"}, "no psd_image 'drawn'"),
+        ({"mel_widths_hz": (1.0,)}, "16 mel_centres_hz and 1 widths for n_mels=16"),
     ],
 )
-def test_sizes_that_do_not_fit_are_named(change: dict[str, int | str], message: str) -> None:
+def test_sizes_that_do_not_fit_are_named(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ParamsError, match=message):
         dataclasses.replace(CONFIG, **change)
