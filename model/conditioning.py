@@ -73,6 +73,34 @@ class Style:
 
 
 @dataclass(frozen=True)
+class EmotionMix:
+    """Emotions in shares that may change along the utterance.
+
+    Parameters
+    ----------
+    weights
+        Share of each emotion id at each phone, float of shape (B, L, n_emotions), rows sum to 1.
+    space
+        ``embedding``: one evaluation with the mean of the emotions' embeddings. ``noise``: the mean of each emotion's noise.
+    scale
+        Intensity: how far past the hidden emotion's noise to go, 0 (no emotion) .. 1 (as learnt) and more.
+    """
+
+    weights: Tensor
+    space: str
+    scale: float
+
+
+@dataclass(frozen=True)
+class DropRates:
+    """Share of training rows from which each condition is hidden, 0 .. 1."""
+
+    speaker: float
+    emotion: float
+    prosody: float
+
+
+@dataclass(frozen=True)
 class Shown:
     """Which conditions the score network is shown, each bool of shape (B,); a hidden one is replaced by a learned null."""
 
@@ -220,15 +248,15 @@ class StyleImage(nn.Module):
         Parameters
         ----------
         speaker, emotion
-            Embeddings, float of shape (B, speaker_channels) and (B, emotion_channels), nulls put in already.
+            Embeddings, float of shape (B, speaker_channels) and (B, 1 or T, emotion_channels), nulls put in already.
         psd
             From `psd_image`, float of shape (B, psd_channels, T, n_mels).
         psd_shown
             bool of shape (B,); where false the image is a learned constant a channel.
         """
         shown = torch.where(psd_shown[:, None, None, None], psd, self.null_psd[:, None, None])
-        along = torch.stack([self.speaker(speaker), self.emotion(emotion)], dim=1)  # (B, 2, M)
-        return Style(torch.cat([along.unsqueeze(2).expand(-1, -1, psd.shape[2], -1), shown], dim=1))
+        along = [bands.expand(-1, psd.shape[2], -1) for bands in (self.speaker(speaker).unsqueeze(1), self.emotion(emotion))]  # (B, T, M)
+        return Style(torch.cat([torch.stack(along, dim=1), shown], dim=1))
 
 
 def _mlp(channels: int, n_mels: int) -> nn.Sequential:

@@ -65,11 +65,11 @@ class ProsodyPredictor(nn.Module):
         hidden
             The encoder's output, float of shape (B, L, hidden_channels).
         style
-            Speaker and emotion, float of shape (B, style_channels).
+            Speaker and emotion, float of shape (B, 1 or L, style_channels).
         mask
             1 at phones, 0 at padding, float of shape (B, L, 1).
         """
-        spread = style.unsqueeze(1).expand(-1, hidden.shape[1], -1)
+        spread = style.expand(-1, hidden.shape[1], -1)
         x = torch.cat([hidden.detach(), spread], dim=-1)
         pitch, voiced, energy = self.prosody(x, mask).float().unbind(-1)
         return PhoneProsody(self.duration(x, mask).float().squeeze(-1), pitch, voiced, energy)

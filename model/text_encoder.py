@@ -45,7 +45,7 @@ class TextEncoder(nn.Module):
         phones
             Phone ids, int64 of shape (B, L); `PADDING_PHONE` fills the end of rows.
         style
-            Speaker and emotion, float of shape (B, style_channels).
+            Speaker and emotion, float of shape (B, 1 or L, style_channels).
 
         Returns
         -------
@@ -56,7 +56,7 @@ class TextEncoder(nn.Module):
         x = self.embedding(phones)  # (B, L, C)
         for block in self.prenet:
             x = x + block(x, mask)
-        x = (x + self.style(style).unsqueeze(1)) * mask
+        x = (x + self.style(style)) * mask
         for layer in self.layers:
             x = layer(x, mask)
         hidden: Tensor = self.norm(x) * mask

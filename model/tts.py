@@ -1,5 +1,6 @@
 """Text, speaker, emotion and prosody to mel: the whole model behind `losses`, `predict` and `synthesise`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +11,8 @@ from model.conditioning import (
     N_WHO_CHANNELS,
     PSD_CHANNELS,
     Alignment,
+    DropRates,
+    EmotionMix,
     Prosody,
     Shown,
     Style,
@@ -25,7 +28,7 @@ from model.conditioning import (
 from model.diffusion import NoiseSchedule, diffuse, gaussian_noise_guess, masked_mean_square
 from model.estimators.grad_unet import GradUNet
 from model.predictors import PhoneProsody, ProsodyPredictor, durations_from_log
-from model.samplers import euler
+from model.samplers import SAMPLERS, FreshNoise, NoisePredictor
 from model.text_encoder import PADDING_PHONE, MuDecoder, TextEncoder
 from schemas.errors import ParamsError
 
@@ -155,6 +158,25 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class Sampling:
+    """How noise becomes mel.
+
+    Parameters
+    ----------
+    sampler
+        A name in `model.samplers.SAMPLERS`.
+    n_steps
+        Steps, each one network evaluation (more for mixes in noise space and scales other than 1), >= 1.
+    temperature
+        Divides the start noise's standard deviation, >= 1.
+    """
+
+    sampler: str
+    n_steps: int
+    temperature: float
+
+
+@dataclass(frozen=True)
 class Prediction:
     """Durations, int64 of shape (B, L), and the frame-level prosody over them, (B, T)."""
 
@@ -199,7 +221,7 @@ class Tts(nn.Module):
         for name in ("mel_centres_hz", "mel_widths_hz", "mel_mean_ln", "mel_std_ln"):
             self.register_buffer(name, torch.tensor(getattr(config, name)), persistent=False)
 
-    def losses(self, batch: Batch, window_frames: int, condition_dropout: float, generator: torch.Generator) -> dict[str, Tensor]:
+    def losses(self, batch: Batch, window_frames: int, drop: DropRates, generator: torch.Generator) -> dict[str, Tensor]:
         """The losses of a batch; their sum is what training lowers.
 
         Parameters
@@ -208,8 +230,8 @@ class Tts(nn.Module):
             Utterances.
         window_frames
             Length of the random window that the score network sees.
-        condition_dropout
-            Share of rows whose speaker, emotion and prosody, each alone, are hidden from the score network.
+        drop
+            Shares of rows whose speaker, emotion and prosody, each alone, are hidden from the score network.
         generator
             Draws windows, times, noise and hidden conditions.
 
@@ -226,7 +248,7 @@ class Tts(nn.Module):
         mel = (batch.mel_ln - self.mel_mean_ln) / self.mel_std_ln * alignment.mask
         window = _window(alignment.mask, window_frames, generator)
         cut = _Window(*(_cut(x, window) for x in (mel, mu, alignment.mask, given, harmonics)))
-        shown = _shown(len(mel), condition_dropout, generator, mel.device)
+        shown = _shown(len(mel), drop, generator, mel.device)
         return {
             "prior": masked_mean_square(mel - mu, alignment.mask),
             "diffusion": self._diffusion_loss(batch.conditions, cut, shown, generator),
@@ -234,9 +256,9 @@ class Tts(nn.Module):
         }
 
     @torch.no_grad()
-    def predict(self, conditions: Conditions, durations: Tensor | None = None) -> Prediction:
-        """Durations (unless given) and prosody from text, speaker and emotion."""
-        hidden, style, present = self._encode(conditions)
+    def predict(self, conditions: Conditions, durations: Tensor | None = None, mix: EmotionMix | None = None) -> Prediction:
+        """Durations (unless given) and prosody from text, speaker and emotion, or a mix of emotions in its place."""
+        hidden, style, present = self._encode(conditions, mix)
         said = self.predictor(hidden, style, present)
         if durations is None:
             durations = durations_from_log(said.log_frames, present)
@@ -252,9 +274,9 @@ class Tts(nn.Module):
         conditions: Conditions,
         durations: Tensor | None,
         prosody: Prosody | None,
-        start_noise: Tensor,
-        n_steps: int,
-        temperature: float,
+        noise: FreshNoise,
+        sampling: Sampling,
+        mix: EmotionMix | None = None,
     ) -> Tensor:
         """Mel of a batch.
 
@@ -266,13 +288,13 @@ class Tts(nn.Module):
             Frames a phone, int64 of shape (B, L); None: predicted.
         prosody
             Frame-level prosody over these durations; None: predicted.
-        start_noise
-            Standard normal, float of shape (B, at least T, n_mels), from `model.samplers.start_noise`; call `predict` first where T is not
+        noise
+            Standard normal by number of the draw, the start is draw 0: ``model.samplers.start_noise``; call `predict` first where T is not
             known.
-        n_steps
-            Network evaluations, >= 1.
-        temperature
-            Divides the start noise's standard deviation, >= 1.
+        sampling
+            How.
+        mix
+            Emotions in place of `conditions.emotion`, and their intensity. mu, durations and predicted prosody follow the mean embedding.
 
         Returns
         -------
@@ -280,15 +302,15 @@ class Tts(nn.Module):
             Log-mel (natural log), float32 of shape (B, T, n_mels), T the longest row's frames; meaningless after a row's end.
         """
         if durations is None or prosody is None:
-            predicted = self.predict(conditions, durations)
+            predicted = self.predict(conditions, durations, mix)
             durations, prosody = predicted.durations, prosody or predicted.prosody
-        hidden, _, _ = self._encode(conditions)
+        hidden, _, _ = self._encode(conditions, mix)
         alignment = align(durations, int(durations.sum(-1).max()))
         given, harmonics = self._drawn(conditions, prosody, alignment)
         mu = self.mu_decoder(spread(hidden, alignment), alignment, given, harmonics)
-        style = self._style(conditions, given, harmonics, _shown(len(mu), 0.0, torch.Generator(), mu.device))
-        x_1 = (mu + start_noise[:, : mu.shape[1]].to(mu) / temperature) * alignment.mask
-        x_0 = euler(lambda x, t: self.score(x, t, mu, alignment.mask, style), x_1, mu, self.schedule, n_steps)
+        predict_noise = self._guided(conditions, alignment, mu, given, harmonics, mix)
+        x_1 = (mu + noise(0)[:, : mu.shape[1]].to(mu) / sampling.temperature) * alignment.mask
+        x_0 = SAMPLERS[sampling.sampler](predict_noise, x_1, mu, self.schedule, sampling.n_steps, noise)
         mel_ln: Tensor = x_0 * self.mel_std_ln + self.mel_mean_ln
         return mel_ln
 
@@ -298,11 +320,48 @@ class Tts(nn.Module):
         noise: Tensor = (guess + scale * self.estimator(x_t, t, mu, mask, style).float()) * mask
         return noise
 
-    def _encode(self, conditions: Conditions) -> tuple[Tensor, Tensor, Tensor]:
-        """Hidden (B, L, C), speaker and emotion (B, S), and 1 at phones (B, L, 1)."""
-        style = torch.cat([self.speakers(conditions.speaker), self.emotions(conditions.emotion)], dim=-1)
+    def _encode(self, conditions: Conditions, mix: EmotionMix | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Hidden (B, L, C), speaker and emotion (B, 1 or L, S), and 1 at phones (B, L, 1)."""
+        emotion = self.emotions(conditions.emotion).unsqueeze(1) if mix is None else mix.weights @ self.emotions.weight
+        speaker = self.speakers(conditions.speaker).unsqueeze(1).expand(-1, emotion.shape[1], -1)
+        style = torch.cat([speaker, emotion], dim=-1)
         present = (conditions.phones != PADDING_PHONE).unsqueeze(-1).float()
         return self.encoder(conditions.phones, style), style, present
+
+    def _guided(
+        self, conditions: Conditions, alignment: Alignment, mu: Tensor, given: Tensor, harmonics: Tensor, mix: EmotionMix | None
+    ) -> NoisePredictor:
+        """The score network with its conditions bound: ``hidden + scale sum_i weight_i (emotion_i - hidden)`` (Ho and Salimans 2022)."""
+        speaker = self.speakers(conditions.speaker)
+        shown = torch.ones(len(mu), dtype=torch.bool, device=mu.device)
+        psd = psd_image(self.config.psd_image, given, harmonics)
+
+        def style_of(emotion: Tensor) -> Style:
+            style: Style = self.style_image(speaker, emotion, psd, shown)
+            return style
+
+        if mix is None:
+            terms = [(style_of(self.emotions(conditions.emotion).unsqueeze(1)), torch.ones((), device=mu.device))]
+        else:
+            terms = self._terms(mix, alignment, style_of)
+
+        def predict(x: Tensor, t: Tensor) -> Tensor:
+            return torch.stack([weight * self.score(x, t, mu, alignment.mask, style) for style, weight in terms]).sum(0)
+
+        return predict
+
+    def _terms(self, mix: EmotionMix, alignment: Alignment, style_of: Callable[[Tensor], Style]) -> list[tuple[Style, Tensor]]:
+        """Styles whose noises are summed, and the weight of each at each frame, broadcast to (B, T, n_mels)."""
+        at_frames = spread(mix.weights, alignment)  # (B, T, n_emotions)
+        hidden = style_of(self.emotions.weight[UNKNOWN_STYLE].expand(len(at_frames), 1, -1))
+        scale = at_frames.new_tensor(mix.scale)
+        if mix.space == "embedding":
+            terms = [(style_of(at_frames @ self.emotions.weight), scale)]
+        else:
+            used = [index for index in range(at_frames.shape[-1]) if bool(at_frames[..., index].any())]
+            each = [style_of(self.emotions.weight[index].expand(len(at_frames), 1, -1)) for index in used]
+            terms = [(style, scale * at_frames[..., index, None]) for style, index in zip(each, used, strict=True)]
+        return terms if mix.scale == 1.0 else [(hidden, 1.0 - scale), *terms]
 
     def _drawn(self, conditions: Conditions, prosody: Prosody, alignment: Alignment) -> tuple[Tensor, Tensor]:
         """Tracks (B, T, N_TRACKS) and harmonics (B, T, n_mels), zero at padding."""
@@ -312,7 +371,7 @@ class Tts(nn.Module):
 
     def _style(self, conditions: Conditions, prosody_tracks: Tensor, harmonics: Tensor, shown: Shown) -> Style:
         speaker = self.speakers(torch.where(shown.speaker, conditions.speaker, UNKNOWN_STYLE))
-        emotion = self.emotions(torch.where(shown.emotion, conditions.emotion, UNKNOWN_STYLE))
+        emotion = self.emotions(torch.where(shown.emotion, conditions.emotion, UNKNOWN_STYLE)).unsqueeze(1)
         psd = psd_image(self.config.psd_image, prosody_tracks, harmonics)
         style: Style = self.style_image(speaker, emotion, psd, shown.prosody)
         return style
@@ -370,7 +429,8 @@ def _cut(x: Tensor, window: Tensor) -> Tensor:
     return x.gather(1, window.unsqueeze(-1).expand(-1, -1, x.shape[-1]))
 
 
-def _shown(n_rows: int, dropout: float, generator: torch.Generator, device: torch.device) -> Shown:
-    """Hide each condition of each row alone with probability `dropout`."""
-    speaker, emotion, prosody = (torch.rand(3, n_rows, generator=generator, device=generator.device) >= dropout).to(device)
+def _shown(n_rows: int, drop: DropRates, generator: torch.Generator, device: torch.device) -> Shown:
+    """Hide each condition of each row alone with its own probability."""
+    rates = torch.tensor([drop.speaker, drop.emotion, drop.prosody]).unsqueeze(-1)
+    speaker, emotion, prosody = (torch.rand(3, n_rows, generator=generator, device=generator.device) >= rates).to(device)
     return Shown(speaker, emotion, prosody)

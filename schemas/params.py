@@ -221,7 +221,9 @@ class TrainParams(Section):
     weight_decay: Annotated[float, Field(ge=0, le=1)]
     gradient_clip: Annotated[float, Field(ge=0.01, le=1000)]
     ema_decay: Annotated[float, Field(ge=0, le=0.99999)]
-    condition_dropout: Share
+    speaker_dropout: Share
+    emotion_dropout: Share
+    prosody_dropout: Share
     precision: Literal["fp32", "bf16"]
     validate_every_steps: Annotated[int, Field(ge=1, le=1_000_000)]
     checkpoint_every_steps: Annotated[int, Field(ge=1, le=1_000_000)]
@@ -232,7 +234,15 @@ class SynthesizeParams(Section):
 
     split: SplitName
     prosody: Literal["reference", "predicted"]
-    sampler: Literal["euler"]
+    prosody_from: str | None
+    pitch_shift_semitones: Annotated[float, Field(ge=-24, le=24)]
+    pitch_range_scale: Annotated[float, Field(ge=0, le=5)]
+    energy_shift_db: Annotated[float, Field(ge=-40, le=40)]
+    rate: Annotated[float, Field(ge=0.2, le=5)]
+    emotion: str | None
+    emotion_space: Literal["embedding", "noise"]
+    emotion_scale: Annotated[float, Field(ge=0, le=10)]
+    sampler: Literal["euler", "ode2", "sde"]
     n_steps: Annotated[int, Field(ge=1, le=1000)]
     temperature: Annotated[float, Field(ge=1, le=10)]
     seed: Annotated[int, Field(ge=0, le=2**31)]

@@ -22,6 +22,7 @@ import typer
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
+from model.conditioning import DropRates
 from model.text_encoder import UNKNOWN_PHONE
 from model.tts import Batch, Tts, TtsConfig, parameter_counts
 from pipeline.mel import band_shapes_hz
@@ -70,9 +71,7 @@ class Learner(lightning.LightningModule):
         """Sum of the losses; every random draw of step k comes from (seed, k)."""
         seed = step_seed(self.params.seed, self.steps_done)
         torch.manual_seed(seed)  # dropout
-        self.latest = self.model.losses(
-            batch, self.params.window_frames, self.params.condition_dropout, torch.Generator().manual_seed(seed)
-        )
+        self.latest = self.model.losses(batch, self.params.window_frames, drop_rates(self.params), torch.Generator().manual_seed(seed))
         total = torch.stack(list(self.latest.values())).sum()
         if not torch.isfinite(total):
             raise _not_finite(batch, self.latest, self.steps_done)
@@ -204,6 +203,11 @@ def tts_config(params: TrainStageParams, corpus: Corpus) -> TtsConfig:
     )
 
 
+def drop_rates(params: TrainParams) -> DropRates:
+    """Rates at which conditions are hidden in training."""
+    return DropRates(params.speaker_dropout, params.emotion_dropout, params.prosody_dropout)
+
+
 def step_seed(seed: int, step: int) -> int:
     """Seed of all draws of a step, 64 bits of a hash, so that neighbouring seeds share no steps."""
     return int.from_bytes(hashlib.sha256(f"{seed} {step}".encode()).digest()[:8], "big") >> 1
@@ -245,7 +249,7 @@ def validation_losses(learner: Learner, examples: list[Example]) -> dict[str, fl
         batch = collate(chosen[start : start + size]).to(learner.device)
         generator = torch.Generator().manual_seed(start)
         with torch.autocast(learner.device.type, torch.bfloat16, enabled=params.precision == "bf16"):
-            losses = learner.average.losses(batch, params.window_frames, 0.0, generator)
+            losses = learner.average.losses(batch, params.window_frames, DropRates(0.0, 0.0, 0.0), generator)
         for name, value in losses.items():
             rows[name] = rows.get(name, 0.0) + float(value) * len(batch.utterance_ids) / len(chosen)
     return rows

@@ -73,7 +73,7 @@ def test_rotary_products_depend_on_distance_alone() -> None:
 
 def test_padding_phones_change_nothing_of_the_others() -> None:
     encoder = TextEncoder(12, 32, 6, 2, 2, 0.1).eval()
-    phones, style = torch.randint(1, 12, (2, 9)), torch.randn(2, 6)
+    phones, style = torch.randint(1, 12, (2, 9)), torch.randn(2, 1, 6)
     longer = torch.nn.functional.pad(phones, (0, 5))
     torch.testing.assert_close(encoder(longer, style)[:, :9], encoder(phones, style), atol=1e-5, rtol=1e-5)
 
@@ -84,7 +84,7 @@ def test_style_image_has_channels_for_speaker_emotion_and_prosody_and_hides_pros
     torch.nn.init.constant_(image.null_psd, 9.0)
     tracks, harmonics = torch.randn(2, 5, N_TRACKS), torch.randn(2, 5, 16)
     psd = psd_image(kind, tracks, harmonics)
-    drawn = image(torch.randn(2, 4), torch.randn(2, 4), psd, torch.tensor([True, False])).image
+    drawn = image(torch.randn(2, 4), torch.randn(2, 1, 4), psd, torch.tensor([True, False])).image
     assert drawn.shape == (2, N_WHO_CHANNELS + PSD_CHANNELS[kind], 5, 16)
     torch.testing.assert_close(drawn[0, N_WHO_CHANNELS : N_WHO_CHANNELS + N_TRACKS, :, 3], tracks[0].T)
     assert (drawn[1, N_WHO_CHANNELS:] == 9.0).all()

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import torch
 
-from model.conditioning import N_WHO_CHANNELS, PSD_CHANNELS, Prosody, Style
+from model.conditioning import N_WHO_CHANNELS, PSD_CHANNELS, DropRates, EmotionMix, Prosody, Style
 from model.diffusion import gaussian_noise_guess
-from model.samplers import start_noise
-from model.tts import Batch, Conditions, Tts, TtsConfig, parameter_counts
+from model.samplers import FreshNoise, start_noise
+from model.tts import Batch, Conditions, Sampling, Tts, TtsConfig, _shown, parameter_counts
 from schemas.errors import ParamsError
 
 N_MELS = 16
@@ -42,6 +42,17 @@ CONFIG = TtsConfig(
 DURATIONS = torch.tensor([[3, 5, 2, 4], [6, 3, 0, 0]])
 
 
+HALF, NOTHING_HIDDEN = DropRates(0.5, 0.5, 0.5), DropRates(0.0, 0.0, 0.0)
+
+
+def noise(seeds: list[int], n_frames: list[int]) -> FreshNoise:
+    return lambda draw: start_noise([100 * seed + draw for seed in seeds], n_frames, N_MELS)
+
+
+def sampling(n_steps: int, sampler: str = "ode2") -> Sampling:
+    return Sampling(sampler, n_steps, 1.5)
+
+
 @pytest.fixture
 def model() -> Tts:
     torch.manual_seed(0)
@@ -67,10 +78,11 @@ def batch_of(rows: list[int]) -> Batch:
     return Batch(tuple(str(r) for r in rows), conditions, durations[:, :n_phones], Prosody(pitch, (voiced > 0).float(), energy), mel)
 
 
-def test_a_row_sounds_the_same_alone_and_padded_in_a_batch(model: Tts) -> None:
+@pytest.mark.parametrize("sampler", ["euler", "ode2", "sde"])
+def test_a_row_sounds_the_same_alone_and_padded_in_a_batch(model: Tts, sampler: str) -> None:
     both, alone = batch_of([0, 1]), batch_of([1])
-    together = model.synthesise(both.conditions, both.durations, both.prosody, start_noise([1, 2], [14, 9], N_MELS), 5, 1.5)
-    single = model.synthesise(alone.conditions, alone.durations, alone.prosody, start_noise([2], [9], N_MELS), 5, 1.5)
+    together = model.synthesise(both.conditions, both.durations, both.prosody, noise([1, 2], [14, 9]), sampling(5, sampler))
+    single = model.synthesise(alone.conditions, alone.durations, alone.prosody, noise([2], [9]), sampling(5, sampler))
     torch.testing.assert_close(together[1, :9], single[0], atol=2e-4, rtol=1e-4)
 
 
@@ -84,21 +96,62 @@ def test_predicted_prosody_of_a_row_does_not_depend_on_the_batch(model: Tts) -> 
 def test_plain_text_needs_no_durations_and_no_prosody(model: Tts) -> None:
     conditions = batch_of([0, 1]).conditions
     lengths = model.predict(conditions).durations.sum(-1).tolist()
-    mel_ln = model.synthesise(conditions, None, None, start_noise([1, 2], lengths, N_MELS), 2, 1.5)
+    mel_ln = model.synthesise(conditions, None, None, noise([1, 2], lengths), sampling(2))
     assert mel_ln.shape == (2, max(lengths), N_MELS)
     assert torch.isfinite(mel_ln).all()
 
 
 @pytest.mark.parametrize("name", ["log_f0_z", "voiced", "energy_z"])
 def test_each_prosody_track_moves_the_output(model: Tts, name: str) -> None:
-    batch, noise = batch_of([0]), start_noise([1], [14], N_MELS)
+    batch, drawn = batch_of([0]), noise([1], [14])
     other = dataclasses.replace(batch.prosody, **{name: getattr(batch.prosody, name) + 1.0})
-    mels = [model.synthesise(batch.conditions, batch.durations, prosody, noise, 3, 1.5) for prosody in (batch.prosody, other)]
+    mels = [model.synthesise(batch.conditions, batch.durations, prosody, drawn, sampling(3)) for prosody in (batch.prosody, other)]
     assert float((mels[0] - mels[1]).abs().max()) > 1e-3
 
 
+def mixed(model: Tts, weights: list[float], space: str, scale: float) -> torch.Tensor:
+    batch = batch_of([0])
+    mix = EmotionMix(torch.tensor(weights).expand(1, 4, 3), space, scale)
+    return model.synthesise(batch.conditions, batch.durations, batch.prosody, noise([1], [14]), sampling(3), mix)
+
+
+@pytest.mark.parametrize("space", ["embedding", "noise"])
+def test_a_mix_of_one_emotion_is_that_emotion(model: Tts, space: str) -> None:
+    batch = batch_of([0])
+    plain = model.synthesise(batch.conditions, batch.durations, batch.prosody, noise([1], [14]), sampling(3))
+    torch.testing.assert_close(mixed(model, [0.0, 0.0, 1.0], space, 1.0), plain)
+
+
+@pytest.mark.parametrize("space", ["embedding", "noise"])
+def test_shares_and_intensity_of_a_mix_change_the_output_and_intensity_0_forgets_the_emotion(model: Tts, space: str) -> None:
+    half, scaled = mixed(model, [0.0, 0.5, 0.5], space, 1.0), mixed(model, [0.0, 0.0, 1.0], space, 2.0)
+    assert float((half - mixed(model, [0.0, 0.0, 1.0], space, 1.0)).abs().max()) > 1e-4
+    assert float((scaled - mixed(model, [0.0, 0.0, 1.0], space, 1.0)).abs().max()) > 1e-4
+    unknown = mixed(model, [1.0, 0.0, 0.0], space, 1.0)
+    torch.testing.assert_close(mixed(model, [1.0, 0.0, 0.0], space, 3.0), unknown, atol=1e-3, rtol=1e-3)
+
+
+def test_a_schedule_of_emotions_says_its_first_phones_as_the_first_emotion_alone_would_be_conditioned(model: Tts) -> None:
+    batch = batch_of([0])
+    weights = torch.zeros(1, 4, 3)
+    weights[:, :2, 1], weights[:, 2:, 2] = 1.0, 1.0
+    changing = EmotionMix(weights, "noise", 1.0)
+    mel_ln = model.synthesise(batch.conditions, batch.durations, batch.prosody, noise([1], [14]), sampling(3), changing)
+    first, last = (mixed(model, share, "noise", 1.0) for share in ([0.0, 1.0, 0.0], [0.0, 0.0, 1.0]))
+    start, end = ((mel_ln - other)[0].abs().mean(-1) for other in (first, last))
+    assert float(start[:3].mean()) < float(end[:3].mean())
+    assert float(end[-3:].mean()) < float(start[-3:].mean())
+
+
+def test_each_condition_is_hidden_at_its_own_rate() -> None:
+    shown = _shown(4000, DropRates(0.0, 0.3, 1.0), torch.Generator().manual_seed(0), torch.device("cpu"))
+    assert bool(shown.speaker.all())
+    assert not bool(shown.prosody.any())
+    assert float(shown.emotion.float().mean()) == pytest.approx(0.7, abs=0.03)
+
+
 def test_losses_are_a_function_of_batch_and_generator(model: Tts) -> None:
-    first, second = (model.losses(batch_of([0, 1]), 8, 0.5, torch.Generator().manual_seed(4)) for _ in range(2))
+    first, second = (model.losses(batch_of([0, 1]), 8, HALF, torch.Generator().manual_seed(4)) for _ in range(2))
     assert set(first) == {"prior", "diffusion", "duration", "pitch", "voiced", "energy"}
     assert all(torch.equal(first[name], second[name]) for name in first)
 
@@ -108,7 +161,8 @@ def test_poisoned_padding_does_not_reach_the_losses(model: Tts) -> None:
     dirty = batch.mel_ln.clone()
     dirty[1, 9:] = 1e6
     clean, poisoned = (
-        model.losses(dataclasses.replace(batch, mel_ln=mel), 12, 0.0, torch.Generator().manual_seed(4)) for mel in (batch.mel_ln, dirty)
+        model.losses(dataclasses.replace(batch, mel_ln=mel), 12, NOTHING_HIDDEN, torch.Generator().manual_seed(4))
+        for mel in (batch.mel_ln, dirty)
     )
     for name, value in clean.items():
         torch.testing.assert_close(poisoned[name], value, msg=name)
@@ -116,7 +170,7 @@ def test_poisoned_padding_does_not_reach_the_losses(model: Tts) -> None:
 
 def test_every_parameter_learns(model: Tts) -> None:
     model.train()
-    sum(model.losses(batch_of([0, 1]), 12, 0.5, torch.Generator().manual_seed(1)).values(), torch.zeros(())).backward()
+    sum(model.losses(batch_of([0, 1]), 12, HALF, torch.Generator().manual_seed(1)).values(), torch.zeros(())).backward()
     idle = [name for name, parameter in model.named_parameters() if parameter.grad is None]
     assert idle == []
 
