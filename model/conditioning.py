@@ -67,9 +67,12 @@ class Style:
     ----------
     image
         Speaker, emotion and PSD image as channels, float of shape (B, N_WHO_CHANNELS + PSD_CHANNELS[kind], T, n_mels).
+    sequence
+        Speaker, emotion and tracks of each frame for cross-attention's keys and values, float of shape (B, T, channels); None without.
     """
 
     image: Tensor
+    sequence: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -242,8 +245,8 @@ class StyleImage(nn.Module):
         self.emotion = _mlp(emotion_channels, n_mels)
         self.null_psd = nn.Parameter(torch.zeros(psd_channels))
 
-    def forward(self, speaker: Tensor, emotion: Tensor, psd: Tensor, psd_shown: Tensor) -> Style:
-        """Draw the image.
+    def forward(self, speaker: Tensor, emotion: Tensor, psd: Tensor, psd_shown: Tensor) -> Tensor:
+        """Draw the image, float of shape (B, N_WHO_CHANNELS + psd_channels, T, n_mels).
 
         Parameters
         ----------
@@ -256,7 +259,26 @@ class StyleImage(nn.Module):
         """
         shown = torch.where(psd_shown[:, None, None, None], psd, self.null_psd[:, None, None])
         along = [bands.expand(-1, psd.shape[2], -1) for bands in (self.speaker(speaker).unsqueeze(1), self.emotion(emotion))]  # (B, T, M)
-        return Style(torch.cat([torch.stack(along, dim=1), shown], dim=1))
+        return torch.cat([torch.stack(along, dim=1), shown], dim=1)
+
+
+class StyleSequence(nn.Module):
+    """Conditions as a sequence that content attends to: speaker, emotion and tracks of each frame through two linear layers."""
+
+    def __init__(self, speaker_channels: int, emotion_channels: int, channels: int) -> None:
+        super().__init__()
+        self.null_tracks = nn.Parameter(torch.zeros(N_TRACKS))
+        self.layers = nn.Sequential(
+            nn.Linear(speaker_channels + emotion_channels + N_TRACKS, channels), nn.Mish(), nn.Linear(channels, channels)
+        )
+
+    def forward(self, speaker: Tensor, emotion: Tensor, prosody_tracks: Tensor, shown: Tensor) -> Tensor:
+        """Speaker (B, S), emotion (B, 1 or T, E), tracks (B, T, N_TRACKS), whether rows' tracks are shown (B,) -> (B, T, channels)."""
+        n_frames = prosody_tracks.shape[1]
+        seen = torch.where(shown[:, None, None], prosody_tracks, self.null_tracks)
+        who = torch.cat([speaker.unsqueeze(1).expand(-1, n_frames, -1), emotion.expand(-1, n_frames, -1)], dim=-1)
+        sequence: Tensor = self.layers(torch.cat([who, seen], dim=-1))
+        return sequence
 
 
 def _mlp(channels: int, n_mels: int) -> nn.Sequential:

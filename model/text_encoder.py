@@ -5,11 +5,10 @@ import torch.nn.functional as F  # noqa: N812  torch's own habit
 from torch import Tensor, nn
 
 from model.conditioning import N_TRACKS, Alignment
-from model.layers import ConvBlock, SequenceConv
+from model.layers import ConvBlock, SequenceConv, rotate
 
 PADDING_PHONE = 0
 UNKNOWN_PHONE = 1
-_ROTARY_BASE = 10000.0
 
 
 class TextEncoder(nn.Module):
@@ -86,30 +85,10 @@ class TransformerLayer(nn.Module):
         batch, length, channels = x.shape
         q, k, v = self.qkv(x).view(batch, length, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)  # each (B, heads, L, C / heads)
         seen = (mask > 0).transpose(1, 2).unsqueeze(1)  # (B, 1, 1, L)
-        y = F.scaled_dot_product_attention(rotate(q), rotate(k), v, attn_mask=seen)
+        places = torch.arange(length, device=x.device, dtype=torch.float32)
+        y = F.scaled_dot_product_attention(rotate(q, places), rotate(k, places), v, attn_mask=seen)
         attended: Tensor = self.out(y.transpose(1, 2).reshape(batch, length, channels))
         return attended
-
-
-def rotate(x: Tensor) -> Tensor:
-    """Rotary position embedding (Su et al. 2021, equation 34): channel pairs (i, i + D/2) turned by an angle that grows with position.
-
-    Parameters
-    ----------
-    x
-        Queries or keys, float of shape (..., L, D), D even.
-
-    Returns
-    -------
-    Tensor
-        Same shape and type; the product of a rotated query and key depends on the distance of their positions alone.
-    """
-    length, width = x.shape[-2], x.shape[-1]
-    rates = _ROTARY_BASE ** (-torch.arange(0, width, 2, device=x.device, dtype=torch.float32) / width)  # (D / 2,)
-    angles = torch.arange(length, device=x.device, dtype=torch.float32).unsqueeze(-1) * rates  # (L, D / 2)
-    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
-    a, b = x.chunk(2, dim=-1)
-    return torch.cat([a * cos - b * sin, b * cos + a * sin], dim=-1)
 
 
 class MuDecoder(nn.Module):

@@ -17,6 +17,7 @@ from model.conditioning import (
     Shown,
     Style,
     StyleImage,
+    StyleSequence,
     align,
     between_centres,
     pool,
@@ -34,6 +35,7 @@ from schemas.errors import ParamsError
 
 UNKNOWN_STYLE = 0  # row of the speaker and emotion tables for an unknown or hidden one
 _T_MIN = 1e-4  # keeps the noise scale off zero
+_SEQUENCE_CHANNELS = 128  # of the style sequence that cross-attention looks at
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,8 @@ class TtsConfig:
     residual_spread: float
 
     def __post_init__(self) -> None:
-        if (self.estimator, self.attention) != ("grad_unet", "linear"):
-            raise ParamsError(f"no estimator '{self.estimator}' with attention '{self.attention}'; set grad_unet and linear")
+        if self.estimator != "grad_unet" or self.attention not in ("linear", "cross"):
+            raise ParamsError(f"no estimator '{self.estimator}' with attention '{self.attention}'; set grad_unet, and linear or cross")
         if self.psd_image not in PSD_CHANNELS or self.mu_sees not in ("text", "prosody"):
             raise ParamsError(f"no psd_image '{self.psd_image}' or mu_sees '{self.mu_sees}'; set repeat or ridge, text or prosody")
         if self.n_mels % 2 ** (self.unet_levels - 1):
@@ -217,7 +219,11 @@ class Tts(nn.Module):
         self.predictor = ProsodyPredictor(config.encoder_channels, style_channels, config.predictor_channels, config.dropout)
         psd_channels = PSD_CHANNELS[config.psd_image]
         self.style_image = StyleImage(config.speaker_channels, config.emotion_channels, config.n_mels, psd_channels)
-        self.estimator = GradUNet(config.unet_channels, config.unet_levels, N_WHO_CHANNELS + psd_channels)
+        self.style_sequence: StyleSequence | None = None
+        if config.attention == "cross":
+            self.style_sequence = StyleSequence(config.speaker_channels, config.emotion_channels, _SEQUENCE_CHANNELS)
+        sequence_channels = None if self.style_sequence is None else _SEQUENCE_CHANNELS
+        self.estimator = GradUNet(config.unet_channels, config.unet_levels, N_WHO_CHANNELS + psd_channels, sequence_channels)
         for name in ("mel_centres_hz", "mel_widths_hz", "mel_mean_ln", "mel_std_ln"):
             self.register_buffer(name, torch.tensor(getattr(config, name)), persistent=False)
 
@@ -334,11 +340,9 @@ class Tts(nn.Module):
         """The score network with its conditions bound: ``hidden + scale sum_i weight_i (emotion_i - hidden)`` (Ho and Salimans 2022)."""
         speaker = self.speakers(conditions.speaker)
         shown = torch.ones(len(mu), dtype=torch.bool, device=mu.device)
-        psd = psd_image(self.config.psd_image, given, harmonics)
 
         def style_of(emotion: Tensor) -> Style:
-            style: Style = self.style_image(speaker, emotion, psd, shown)
-            return style
+            return self._conditioned(speaker, emotion, given, harmonics, shown)
 
         if mix is None:
             terms = [(style_of(self.emotions(conditions.emotion).unsqueeze(1)), torch.ones((), device=mu.device))]
@@ -372,9 +376,11 @@ class Tts(nn.Module):
     def _style(self, conditions: Conditions, prosody_tracks: Tensor, harmonics: Tensor, shown: Shown) -> Style:
         speaker = self.speakers(torch.where(shown.speaker, conditions.speaker, UNKNOWN_STYLE))
         emotion = self.emotions(torch.where(shown.emotion, conditions.emotion, UNKNOWN_STYLE)).unsqueeze(1)
-        psd = psd_image(self.config.psd_image, prosody_tracks, harmonics)
-        style: Style = self.style_image(speaker, emotion, psd, shown.prosody)
-        return style
+        return self._conditioned(speaker, emotion, prosody_tracks, harmonics, shown.prosody)
+
+    def _conditioned(self, speaker: Tensor, emotion: Tensor, prosody_tracks: Tensor, harmonics: Tensor, shown: Tensor) -> Style:
+        image = self.style_image(speaker, emotion, psd_image(self.config.psd_image, prosody_tracks, harmonics), shown)
+        return Style(image, None if self.style_sequence is None else self.style_sequence(speaker, emotion, prosody_tracks, shown))
 
     def _diffusion_loss(self, conditions: Conditions, cut: "_Window", shown: Shown, generator: torch.Generator) -> Tensor:
         x_0, mu, mask = cut.mel, cut.mu, cut.mask

@@ -192,7 +192,7 @@ class ModelParams(Section):
     """Sizes of the networks and the noise schedule."""
 
     estimator: Literal["grad_unet"]
-    attention: Literal["linear"]
+    attention: Literal["linear", "cross"]
     psd_image: Literal["repeat", "ridge"]
     mu_sees: Literal["text", "prosody"]
     unet_channels: Annotated[int, Field(ge=8, le=256, multiple_of=8)]

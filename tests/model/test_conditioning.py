@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from model.conditioning import N_TRACKS, N_WHO_CHANNELS, PSD_CHANNELS, StyleImage, align, between_centres, pool, psd_image, ridge, spread
 from model.estimators.grad_unet import group_norm
+from model.layers import rotate
 from model.predictors import durations_from_log
-from model.text_encoder import TextEncoder, rotate
+from model.text_encoder import TextEncoder
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=12).filter(any), st.integers(0, 5))
@@ -67,7 +68,8 @@ def test_masked_group_norm_equals_torchs_on_the_valid_part() -> None:
 
 def test_rotary_products_depend_on_distance_alone() -> None:
     q, k = torch.randn(2, 1, 8).double().expand(2, 20, 8)
-    products = rotate(q) @ rotate(k).T
+    places = torch.arange(20.0)
+    products = rotate(q, places) @ rotate(k, places).T
     torch.testing.assert_close(products[3, 5], products[10, 12], atol=1e-5, rtol=1e-5)
 
 
@@ -84,7 +86,7 @@ def test_style_image_has_channels_for_speaker_emotion_and_prosody_and_hides_pros
     torch.nn.init.constant_(image.null_psd, 9.0)
     tracks, harmonics = torch.randn(2, 5, N_TRACKS), torch.randn(2, 5, 16)
     psd = psd_image(kind, tracks, harmonics)
-    drawn = image(torch.randn(2, 4), torch.randn(2, 1, 4), psd, torch.tensor([True, False])).image
+    drawn = image(torch.randn(2, 4), torch.randn(2, 1, 4), psd, torch.tensor([True, False]))
     assert drawn.shape == (2, N_WHO_CHANNELS + PSD_CHANNELS[kind], 5, 16)
     torch.testing.assert_close(drawn[0, N_WHO_CHANNELS : N_WHO_CHANNELS + N_TRACKS, :, 3], tracks[0].T)
     assert (drawn[1, N_WHO_CHANNELS:] == 9.0).all()

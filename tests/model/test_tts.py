@@ -53,10 +53,10 @@ def sampling(n_steps: int, sampler: str = "ode2") -> Sampling:
     return Sampling(sampler, n_steps, 1.5)
 
 
-@pytest.fixture
-def model() -> Tts:
+@pytest.fixture(params=["linear", "cross"])
+def model(request: pytest.FixtureRequest) -> Tts:
     torch.manual_seed(0)
-    tts = Tts(CONFIG)
+    tts = Tts(dataclasses.replace(CONFIG, attention=request.param))
     for parameter in tts.estimator.parameters():  # the last layer and the attention gates start at zero: wake them
         torch.nn.init.normal_(parameter, std=0.1)
     return tts.eval()
@@ -191,7 +191,7 @@ def test_parameter_counts_add_up(model: Tts) -> None:
     [
         ({"n_mels": 18}, "n_mels=18 must divide by"),
         ({"encoder_channels": 34}, "encoder_channels=34 must be a multiple"),
-        ({"attention": "cross"}, "no estimator 'grad_unet' with attention 'cross'"),
+        ({"attention": "none"}, "no estimator 'grad_unet' with attention 'none'"),
         ({"psd_image": "drawn"}, "no psd_image 'drawn'"),
         ({"mel_widths_hz": (1.0,)}, "16 mel_centres_hz and 1 widths for n_mels=16"),
     ],
