@@ -67,12 +67,15 @@ class Style:
     ----------
     image
         Speaker, emotion and PSD image as channels, float of shape (B, N_WHO_CHANNELS + PSD_CHANNELS[kind], T, n_mels).
+    emotion
+        Embedding, float of shape (B, 1 or T, emotion_channels).
     sequence
         Speaker, emotion and tracks of each frame for cross-attention's keys and values, float of shape (B, T, channels); None without.
     """
 
     image: Tensor
-    sequence: Tensor | None = None
+    emotion: Tensor
+    sequence: Tensor | None
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from model.conditioning import (
     tracks,
 )
 from model.diffusion import NoiseSchedule, diffuse, gaussian_noise_guess, masked_mean_square
+from model.estimators.diffusers_unet import DiffusersUNet
 from model.estimators.grad_unet import GradUNet
 from model.predictors import PhoneProsody, ProsodyPredictor, durations_from_log
 from model.samplers import SAMPLERS, FreshNoise, NoisePredictor
@@ -34,6 +35,7 @@ from model.text_encoder import PADDING_PHONE, MuDecoder, TextEncoder
 from schemas.errors import ParamsError
 
 UNKNOWN_STYLE = 0  # row of the speaker and emotion tables for an unknown or hidden one
+_NETWORKS = (("grad_unet", "linear"), ("grad_unet", "cross"), ("diffusers_unet", "cross"))
 _T_MIN = 1e-4  # keeps the noise scale off zero
 _SEQUENCE_CHANNELS = 128  # of the style sequence that cross-attention looks at
 
@@ -91,8 +93,11 @@ class TtsConfig:
     residual_spread: float
 
     def __post_init__(self) -> None:
-        if self.estimator != "grad_unet" or self.attention not in ("linear", "cross"):
-            raise ParamsError(f"no estimator '{self.estimator}' with attention '{self.attention}'; set grad_unet, and linear or cross")
+        if (self.estimator, self.attention) not in _NETWORKS:
+            known = ", ".join(f"{estimator} with {attention}" for estimator, attention in _NETWORKS)
+            raise ParamsError(f"no estimator '{self.estimator}' with attention '{self.attention}'; set {known}")
+        if self.estimator == "diffusers_unet" and self.unet_channels % 16:
+            raise ParamsError(f"model.unet_channels={self.unet_channels} must be a multiple of 16 for diffusers_unet; change it")
         if self.psd_image not in PSD_CHANNELS or self.mu_sees not in ("text", "prosody"):
             raise ParamsError(f"no psd_image '{self.psd_image}' or mu_sees '{self.mu_sees}'; set repeat or ridge, text or prosody")
         if self.n_mels % 2 ** (self.unet_levels - 1):
@@ -217,13 +222,11 @@ class Tts(nn.Module):
         )
         self.mu_decoder = MuDecoder(config.encoder_channels, config.n_mels, config.mu_sees == "prosody", config.dropout)
         self.predictor = ProsodyPredictor(config.encoder_channels, style_channels, config.predictor_channels, config.dropout)
-        psd_channels = PSD_CHANNELS[config.psd_image]
-        self.style_image = StyleImage(config.speaker_channels, config.emotion_channels, config.n_mels, psd_channels)
+        self.style_image = StyleImage(config.speaker_channels, config.emotion_channels, config.n_mels, PSD_CHANNELS[config.psd_image])
         self.style_sequence: StyleSequence | None = None
         if config.attention == "cross":
             self.style_sequence = StyleSequence(config.speaker_channels, config.emotion_channels, _SEQUENCE_CHANNELS)
-        sequence_channels = None if self.style_sequence is None else _SEQUENCE_CHANNELS
-        self.estimator = GradUNet(config.unet_channels, config.unet_levels, N_WHO_CHANNELS + psd_channels, sequence_channels)
+        self.estimator = _estimator(config)
         for name in ("mel_centres_hz", "mel_widths_hz", "mel_mean_ln", "mel_std_ln"):
             self.register_buffer(name, torch.tensor(getattr(config, name)), persistent=False)
 
@@ -380,7 +383,7 @@ class Tts(nn.Module):
 
     def _conditioned(self, speaker: Tensor, emotion: Tensor, prosody_tracks: Tensor, harmonics: Tensor, shown: Tensor) -> Style:
         image = self.style_image(speaker, emotion, psd_image(self.config.psd_image, prosody_tracks, harmonics), shown)
-        return Style(image, None if self.style_sequence is None else self.style_sequence(speaker, emotion, prosody_tracks, shown))
+        return Style(image, emotion, None if self.style_sequence is None else self.style_sequence(speaker, emotion, prosody_tracks, shown))
 
     def _diffusion_loss(self, conditions: Conditions, cut: "_Window", shown: Shown, generator: torch.Generator) -> Tensor:
         x_0, mu, mask = cut.mel, cut.mu, cut.mask
@@ -391,6 +394,14 @@ class Tts(nn.Module):
         x_t = diffuse(x_0, mu, noise, t, self.schedule) * mask
         style = self._style(conditions, cut.tracks, cut.harmonics, shown)
         return masked_mean_square(self.score(x_t, t, mu, mask, style) - noise, mask)
+
+
+def _estimator(config: TtsConfig) -> nn.Module:
+    style_channels = N_WHO_CHANNELS + PSD_CHANNELS[config.psd_image]
+    sizes = config.unet_channels, config.unet_levels, style_channels
+    if config.estimator == "diffusers_unet":
+        return DiffusersUNet(*sizes, _SEQUENCE_CHANNELS, config.emotion_channels)
+    return GradUNet(*sizes, _SEQUENCE_CHANNELS if config.attention == "cross" else None)
 
 
 def parameter_counts(model: Tts) -> dict[str, int]:

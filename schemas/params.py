@@ -191,7 +191,7 @@ class QualityParams(Section):
 class ModelParams(Section):
     """Sizes of the networks and the noise schedule."""
 
-    estimator: Literal["grad_unet"]
+    estimator: Literal["grad_unet", "diffusers_unet"]
     attention: Literal["linear", "cross"]
     psd_image: Literal["repeat", "ridge"]
     mu_sees: Literal["text", "prosody"]

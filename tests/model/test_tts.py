@@ -53,10 +53,17 @@ def sampling(n_steps: int, sampler: str = "ode2") -> Sampling:
     return Sampling(sampler, n_steps, 1.5)
 
 
-@pytest.fixture(params=["linear", "cross"])
+NETWORKS = {
+    "linear": {},
+    "cross": {"attention": "cross"},
+    "diffusers": {"estimator": "diffusers_unet", "attention": "cross", "unet_channels": 16, "unet_levels": 2},
+}
+
+
+@pytest.fixture(params=NETWORKS)
 def model(request: pytest.FixtureRequest) -> Tts:
     torch.manual_seed(0)
-    tts = Tts(dataclasses.replace(CONFIG, attention=request.param))
+    tts = Tts(dataclasses.replace(CONFIG, **NETWORKS[request.param]))
     for parameter in tts.estimator.parameters():  # the last layer and the attention gates start at zero: wake them
         torch.nn.init.normal_(parameter, std=0.1)
     return tts.eval()
@@ -177,7 +184,11 @@ def test_every_parameter_learns(model: Tts) -> None:
 
 def test_an_untrained_score_network_is_the_best_linear_denoiser() -> None:
     model, (x_t, mu) = Tts(CONFIG).eval(), torch.randn(2, 2, 12, N_MELS)
-    t, mask, style = torch.tensor([0.2, 0.7]), torch.ones(2, 12, 1), Style(torch.randn(2, N_STYLE_CHANNELS, 12, N_MELS))
+    t, mask, style = (
+        torch.tensor([0.2, 0.7]),
+        torch.ones(2, 12, 1),
+        Style(torch.randn(2, N_STYLE_CHANNELS, 12, N_MELS), torch.randn(2, 1, 4), None),
+    )
     guess, _ = gaussian_noise_guess(x_t, mu, t, CONFIG.residual_spread, model.schedule)
     torch.testing.assert_close(model.score(x_t, t, mu, mask, style), guess)
 
@@ -192,6 +203,8 @@ def test_parameter_counts_add_up(model: Tts) -> None:
         ({"n_mels": 18}, "n_mels=18 must divide by"),
         ({"encoder_channels": 34}, "encoder_channels=34 must be a multiple"),
         ({"attention": "none"}, "no estimator 'grad_unet' with attention 'none'"),
+        ({"estimator": "diffusers_unet"}, "no estimator 'diffusers_unet' with attention 'linear'"),
+        ({"estimator": "diffusers_unet", "attention": "cross", "unet_channels": 8}, "must be a multiple of 16"),
         ({"psd_image": "drawn"}, "no psd_image 'drawn'"),
         ({"mel_widths_hz": (1.0,)}, "16 mel_centres_hz and 1 widths for n_mels=16"),
     ],
