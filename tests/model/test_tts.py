@@ -1,6 +1,7 @@
 """The whole model on made-up batches."""
 
 import dataclasses
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from model.diffusion import gaussian_noise_guess
 from model.samplers import FreshNoise, start_noise
 from model.tts import Batch, Conditions, Sampling, Tts, TtsConfig, _shown, parameter_counts
 from schemas.errors import ParamsError
+from tests.conftest import PROJECT
 
 N_MELS = 16
 CONFIG = TtsConfig(
@@ -212,3 +214,20 @@ def test_parameter_counts_add_up(model: Tts) -> None:
 def test_sizes_that_do_not_fit_are_named(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ParamsError, match=message):
         dataclasses.replace(CONFIG, **change)
+
+
+def preset(number: int) -> TtsConfig:
+    """A preset as the comments of `params.yaml` state it."""
+    lines = re.findall(r"^  (\w+): .*presets (\d+) / (\d+) / (\d+)$", (PROJECT / "params.yaml").read_text(encoding="utf-8"), re.MULTILINE)
+    sizes: dict[str, Any] = {name: int(values[number]) for name, *values in lines}
+    assert len(sizes) == 6
+    bands = {"n_mels": 80, "mel_centres_hz": (1.0,) * 80, "mel_widths_hz": (1.0,) * 80}
+    return dataclasses.replace(CONFIG, **sizes, **bands, n_phones=42, speaker_channels=32, emotion_channels=32)
+
+
+def test_presets_have_the_sizes_that_params_yaml_states_and_base_is_near_the_published_one() -> None:
+    with torch.device("meta"):
+        tiny, small, base = (parameter_counts(Tts(preset(number))) for number in range(3))
+    assert [round(counts["total"] / 1e6, 1) for counts in (tiny, small, base)] == [2.6, 8.3, 16.8]
+    assert base["estimator"] == pytest.approx(7.6e6, rel=0.05)
+    assert base["encoder"] == pytest.approx(7.2e6, rel=0.05)
