@@ -26,7 +26,6 @@ from workflows.synthesize import speak, utterance_seed
 from workflows.vocoders import load_vocoder
 
 STEPS = (1, 2, 3, 4, 6, 10, 50)
-WITH_F0 = (4, 6, 50)
 
 
 def main(
@@ -34,6 +33,8 @@ def main(
     features: Annotated[Path, typer.Option(help="folder of the stage extract")],
     limit: Annotated[int, typer.Option(help="test utterances")] = 8,
     temperature: Annotated[list[float] | None, typer.Option(help="temperatures to try; none: that of params.yaml")] = None,
+    sampler: Annotated[list[str] | None, typer.Option(help="samplers to try; none: all")] = None,
+    steps: Annotated[list[int] | None, typer.Option(help="numbers of evaluations to try; none: 1 .. 50")] = None,
     f0: Annotated[bool, typer.Option(help="also vocode, for the F0 error")] = True,
     picture: Annotated[Path | None, typer.Option(help="PNG of the curves")] = None,
     params: Annotated[Path, typer.Option(help="params.yaml")] = Path("params.yaml"),
@@ -49,10 +50,10 @@ def main(
     curves: dict[str, list[tuple[int, float]]] = {}
     header = ("sampler", "temperature", "evaluations", "log-mel distance dB", "roughness re the recording", "F0 cents", "CPU s a s")
     print("| " + " | ".join(header) + " |\n" + "|---" * len(header) + "|")
-    for name in SAMPLERS:
+    for name in sampler or SAMPLERS:
         for warmth in temperature or [given.synthesize.temperature]:
-            for steps in STEPS:
-                chosen = given.synthesize.model_copy(update={"sampler": name, "n_steps": steps, "temperature": warmth})
+            for n_steps in steps or STEPS:
+                chosen = given.synthesize.model_copy(update={"sampler": name, "n_steps": n_steps, "temperature": warmth})
                 started = time.process_time()
                 mels = [
                     speak(tts, batch, [utterance_seed(chosen.seed, row["utterance_id"])], chosen).mel_ln[0]
@@ -62,11 +63,11 @@ def main(
                 distance = float(np.mean([log_mel_distance_db(np.asarray(r["mel_ln"]), m) for r, m in zip(rows, mels, strict=True)]))
                 rough = float(np.mean([_roughness(m) / _roughness(np.asarray(r["mel_ln"])) for r, m in zip(rows, mels, strict=True)]))
                 cents = float("nan")
-                if f0 and steps in WITH_F0:
+                if f0:
                     heard = [analysed(mel, row, vocode, given) for mel, row in zip(mels, rows, strict=True)]
                     cents = changes(heard, heard)["f0_cents"]
-                curves.setdefault(f"{name}, temperature {warmth:g}", []).append((steps, distance))
-                print(f"| {name} | {warmth:g} | {steps} | {distance:.3f} | {rough:.3f} | {cents:.1f} | {cost:.3f} |", flush=True)
+                curves.setdefault(f"{name}, temperature {warmth:g}", []).append((n_steps, distance))
+                print(f"| {name} | {warmth:g} | {n_steps} | {distance:.3f} | {rough:.3f} | {cents:.1f} | {cost:.3f} |", flush=True)
     if picture is not None:
         _draw(curves, picture)
 
