@@ -1,12 +1,17 @@
 """Length regulation, prosody tracks, and the conditions as channels of the score network's input image."""
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 N_TRACKS = 4  # log-F0, voiced, energy, log duration
-N_STYLE_CHANNELS = 2 + N_TRACKS  # speaker, emotion, and one a track
+_ENERGY = 2  # place of energy among them
+N_WHO_CHANNELS = 2  # speaker, emotion
+PSD_CHANNELS = {"repeat": N_TRACKS, "ridge": N_TRACKS + 1}  # by kind of PSD image
+_RIDGE_FLOOR = 0.05  # of the mean over frequency; how deep a valley between harmonics is drawn, as noise fills real ones
+_HARMONICS_A_BAND = (-1, 0, 1, 2)  # relative to the last harmonic below a band's centre
 
 
 @dataclass(frozen=True)
@@ -61,10 +66,44 @@ class Style:
     Parameters
     ----------
     image
-        Speaker, emotion and prosody as channels, float of shape (B, N_STYLE_CHANNELS, T, n_mels).
+        Speaker, emotion and PSD image as channels, float of shape (B, N_WHO_CHANNELS + PSD_CHANNELS[kind], T, n_mels).
+    emotion
+        Embedding, float of shape (B, 1 or T, emotion_channels).
+    sequence
+        Speaker, emotion and tracks of each frame for cross-attention's keys and values, float of shape (B, T, channels); None without.
     """
 
     image: Tensor
+    emotion: Tensor
+    sequence: Tensor | None
+
+
+@dataclass(frozen=True)
+class EmotionMix:
+    """Emotions in shares that may change along the utterance.
+
+    Parameters
+    ----------
+    weights
+        Share of each emotion id at each phone, float of shape (B, L, n_emotions), rows sum to 1.
+    space
+        ``embedding``: one evaluation with the mean of the emotions' embeddings. ``noise``: the mean of each emotion's noise.
+    scale
+        Intensity: how far past the hidden emotion's noise to go, 0 (no emotion) .. 1 (as learnt) and more.
+    """
+
+    weights: Tensor
+    space: str
+    scale: float
+
+
+@dataclass(frozen=True)
+class DropRates:
+    """Share of training rows from which each condition is hidden, 0 .. 1."""
+
+    speaker: float
+    emotion: float
+    prosody: float
 
 
 @dataclass(frozen=True)
@@ -129,6 +168,54 @@ def tracks(prosody: Prosody, alignment: Alignment) -> Tensor:
     return stacked * alignment.mask
 
 
+def ridge(f0_hz: Tensor, voiced: Tensor, centres_hz: Tensor, widths_hz: Tensor) -> Tensor:
+    """Pitch and its harmonics drawn where the mel would show them: ln of equal harmonics over their mean.
+
+    Bands too wide to tell harmonics apart show about 0.
+
+
+    Parameters
+    ----------
+    f0_hz, voiced
+        Float of shape (B, T); F0 is finite and > 0 everywhere.
+    centres_hz, widths_hz
+        Centre of each band and standard deviation of its response to a sine, float of shape (n_mels,), see `pipeline.mel.band_shapes_hz`.
+
+    Returns
+    -------
+    Tensor
+        Float of shape (B, T, n_mels), 0 where unvoiced.
+    """
+    f0 = f0_hz.unsqueeze(-1)  # (B, T, 1)
+    below = torch.floor(centres_hz / f0)  # (B, T, M)
+    width = widths_hz.minimum(f0 / 2)  # wider ones are flat already, and would need more harmonics
+    response = torch.zeros_like(below)
+    for step in _HARMONICS_A_BAND:
+        number = below + step
+        response = response + torch.exp(-0.5 * ((centres_hz - number * f0) / width) ** 2) * (number >= 1)
+    over_mean = response * f0 / (width * math.sqrt(2 * math.pi))
+    return (over_mean + _RIDGE_FLOOR).log() * voiced.unsqueeze(-1)
+
+
+def psd_image(kind: str, prosody_tracks: Tensor, harmonics: Tensor) -> Tensor:
+    """The PSD image, float of shape (B, PSD_CHANNELS[kind], T, n_mels).
+
+    Parameters
+    ----------
+    kind
+        ``repeat``: each track over all bands. ``ridge``: a channel more, harmonics with energy as their brightness.
+    prosody_tracks
+        From `tracks`, float of shape (B, T, N_TRACKS).
+    harmonics
+        From `ridge`, float of shape (B, T, n_mels).
+    """
+    repeated = prosody_tracks.transpose(1, 2).unsqueeze(-1).expand(-1, -1, -1, harmonics.shape[-1])  # (B, N_TRACKS, T, M)
+    if kind == "repeat":
+        return repeated
+    bright = harmonics + prosody_tracks[..., _ENERGY, None]
+    return torch.cat([repeated, bright.unsqueeze(1)], dim=1)
+
+
 def between_centres(values: Tensor, alignment: Alignment) -> Tensor:
     """Phone values at frames, linear between phone centres, so that a predicted contour has no steps.
 
@@ -150,35 +237,51 @@ def between_centres(values: Tensor, alignment: Alignment) -> Tensor:
 
 
 class StyleImage(nn.Module):
-    """Conditions as input channels: speaker and emotion by ``embedding -> MLP -> n_mels`` repeated over time, tracks repeated over mel.
+    """Conditions as input channels: speaker and emotion by ``embedding -> MLP -> n_mels`` repeated over time, and the PSD image.
 
     Row 0 of the speaker and emotion tables is the null that stands for a hidden or unknown one.
     """
 
-    def __init__(self, speaker_channels: int, emotion_channels: int, n_mels: int) -> None:
+    def __init__(self, speaker_channels: int, emotion_channels: int, n_mels: int, psd_channels: int) -> None:
         super().__init__()
         self.speaker = _mlp(speaker_channels, n_mels)
         self.emotion = _mlp(emotion_channels, n_mels)
-        self.null_tracks = nn.Parameter(torch.zeros(N_TRACKS))
-        self.n_mels = n_mels
+        self.null_psd = nn.Parameter(torch.zeros(psd_channels))
 
-    def forward(self, speaker: Tensor, emotion: Tensor, prosody_tracks: Tensor, prosody_shown: Tensor) -> Style:
-        """Draw the image.
+    def forward(self, speaker: Tensor, emotion: Tensor, psd: Tensor, psd_shown: Tensor) -> Tensor:
+        """Draw the image, float of shape (B, N_WHO_CHANNELS + psd_channels, T, n_mels).
 
         Parameters
         ----------
         speaker, emotion
-            Embeddings, float of shape (B, speaker_channels) and (B, emotion_channels), nulls put in already.
-        prosody_tracks
-            Float of shape (B, T, N_TRACKS).
-        prosody_shown
-            bool of shape (B,).
+            Embeddings, float of shape (B, speaker_channels) and (B, 1 or T, emotion_channels), nulls put in already.
+        psd
+            From `psd_image`, float of shape (B, psd_channels, T, n_mels).
+        psd_shown
+            bool of shape (B,); where false the image is a learned constant a channel.
         """
+        shown = torch.where(psd_shown[:, None, None, None], psd, self.null_psd[:, None, None])
+        along = [bands.expand(-1, psd.shape[2], -1) for bands in (self.speaker(speaker).unsqueeze(1), self.emotion(emotion))]  # (B, T, M)
+        return torch.cat([torch.stack(along, dim=1), shown], dim=1)
+
+
+class StyleSequence(nn.Module):
+    """Conditions as a sequence that content attends to: speaker, emotion and tracks of each frame through two linear layers."""
+
+    def __init__(self, speaker_channels: int, emotion_channels: int, channels: int) -> None:
+        super().__init__()
+        self.null_tracks = nn.Parameter(torch.zeros(N_TRACKS))
+        self.layers = nn.Sequential(
+            nn.Linear(speaker_channels + emotion_channels + N_TRACKS, channels), nn.Mish(), nn.Linear(channels, channels)
+        )
+
+    def forward(self, speaker: Tensor, emotion: Tensor, prosody_tracks: Tensor, shown: Tensor) -> Tensor:
+        """Speaker (B, S), emotion (B, 1 or T, E), tracks (B, T, N_TRACKS), whether rows' tracks are shown (B,) -> (B, T, channels)."""
         n_frames = prosody_tracks.shape[1]
-        shown = torch.where(prosody_shown[:, None, None], prosody_tracks, self.null_tracks)  # (B, T, N_TRACKS)
-        across = shown.transpose(1, 2).unsqueeze(-1).expand(-1, -1, -1, self.n_mels)  # (B, N_TRACKS, T, M)
-        along = torch.stack([self.speaker(speaker), self.emotion(emotion)], dim=1)  # (B, 2, M)
-        return Style(torch.cat([along.unsqueeze(2).expand(-1, -1, n_frames, -1), across], dim=1))
+        seen = torch.where(shown[:, None, None], prosody_tracks, self.null_tracks)
+        who = torch.cat([speaker.unsqueeze(1).expand(-1, n_frames, -1), emotion.expand(-1, n_frames, -1)], dim=-1)
+        sequence: Tensor = self.layers(torch.cat([who, seen], dim=-1))
+        return sequence
 
 
 def _mlp(channels: int, n_mels: int) -> nn.Sequential:

@@ -49,7 +49,8 @@ class PhonePredictor(nn.Module):
 class ProsodyPredictor(nn.Module):
     """The duration predictor and the prosody predictors.
 
-    The encoder's hidden vectors are detached, as in Grad-TTS: these losses shape neither the encoder nor mu.
+    Their losses shape the encoder too, as in FastSpeech 2 and unlike in Grad-TTS: an encoder whose mu is given prosody would otherwise not
+    learn what text says of it.
     """
 
     def __init__(self, hidden_channels: int, style_channels: int, channels: int, dropout: float) -> None:
@@ -65,12 +66,12 @@ class ProsodyPredictor(nn.Module):
         hidden
             The encoder's output, float of shape (B, L, hidden_channels).
         style
-            Speaker and emotion, float of shape (B, style_channels).
+            Speaker and emotion, float of shape (B, 1 or L, style_channels).
         mask
             1 at phones, 0 at padding, float of shape (B, L, 1).
         """
-        spread = style.unsqueeze(1).expand(-1, hidden.shape[1], -1)
-        x = torch.cat([hidden.detach(), spread], dim=-1)
+        spread = style.expand(-1, hidden.shape[1], -1)
+        x = torch.cat([hidden, spread], dim=-1)
         pitch, voiced, energy = self.prosody(x, mask).float().unbind(-1)
         return PhoneProsody(self.duration(x, mask).float().squeeze(-1), pitch, voiced, energy)
 

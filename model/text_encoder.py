@@ -4,12 +4,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812  torch's own habit
 from torch import Tensor, nn
 
-from model.conditioning import Alignment
-from model.layers import ConvBlock, SequenceConv
+from model.conditioning import N_TRACKS, Alignment
+from model.layers import ConvBlock, SequenceConv, rotate
 
 PADDING_PHONE = 0
 UNKNOWN_PHONE = 1
-_ROTARY_BASE = 10000.0
 
 
 class TextEncoder(nn.Module):
@@ -45,7 +44,7 @@ class TextEncoder(nn.Module):
         phones
             Phone ids, int64 of shape (B, L); `PADDING_PHONE` fills the end of rows.
         style
-            Speaker and emotion, float of shape (B, style_channels).
+            Speaker and emotion, float of shape (B, 1 or L, style_channels).
 
         Returns
         -------
@@ -56,7 +55,7 @@ class TextEncoder(nn.Module):
         x = self.embedding(phones)  # (B, L, C)
         for block in self.prenet:
             x = x + block(x, mask)
-        x = (x + self.style(style).unsqueeze(1)) * mask
+        x = (x + self.style(style)) * mask
         for layer in self.layers:
             x = layer(x, mask)
         hidden: Tensor = self.norm(x) * mask
@@ -86,36 +85,17 @@ class TransformerLayer(nn.Module):
         batch, length, channels = x.shape
         q, k, v = self.qkv(x).view(batch, length, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)  # each (B, heads, L, C / heads)
         seen = (mask > 0).transpose(1, 2).unsqueeze(1)  # (B, 1, 1, L)
-        y = F.scaled_dot_product_attention(rotate(q), rotate(k), v, attn_mask=seen)
+        places = torch.arange(length, device=x.device, dtype=torch.float32)
+        y = F.scaled_dot_product_attention(rotate(q, places), rotate(k, places), v, attn_mask=seen)
         attended: Tensor = self.out(y.transpose(1, 2).reshape(batch, length, channels))
         return attended
-
-
-def rotate(x: Tensor) -> Tensor:
-    """Rotary position embedding (Su et al. 2021, equation 34): channel pairs (i, i + D/2) turned by an angle that grows with position.
-
-    Parameters
-    ----------
-    x
-        Queries or keys, float of shape (..., L, D), D even.
-
-    Returns
-    -------
-    Tensor
-        Same shape and type; the product of a rotated query and key depends on the distance of their positions alone.
-    """
-    length, width = x.shape[-2], x.shape[-1]
-    rates = _ROTARY_BASE ** (-torch.arange(0, width, 2, device=x.device, dtype=torch.float32) / width)  # (D / 2,)
-    angles = torch.arange(length, device=x.device, dtype=torch.float32).unsqueeze(-1) * rates  # (L, D / 2)
-    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
-    a, b = x.chunk(2, dim=-1)
-    return torch.cat([a * cos - b * sin, b * cos + a * sin], dim=-1)
 
 
 class MuDecoder(nn.Module):
     """Hidden vectors at frames to mu, by convolutions that see where in its phone each frame lies.
 
-    Grad-TTS holds mu constant over a phone. A mu that moves inside its phone leaves the diffusion less to do.
+    Grad-TTS holds mu constant over a phone. A mu that moves inside its phone leaves the diffusion less to do. A mu that sees prosody
+    is a source and a filter: phones, tracks and style shape an envelope, and say how deep the given pitch's harmonics stand in each band.
 
     Parameters
     ----------
@@ -123,17 +103,21 @@ class MuDecoder(nn.Module):
         Width of the hidden vectors.
     n_mels
         Mel bands.
+    sees_prosody
+        Whether mu follows the prosody tracks and harmonics, or the text alone.
     dropout
         Share of activations dropped in training, 0 .. 1.
     """
 
-    def __init__(self, channels: int, n_mels: int, dropout: float) -> None:
+    def __init__(self, channels: int, n_mels: int, sees_prosody: bool, dropout: float) -> None:
         super().__init__()
         self.place = nn.Linear(3, channels)
+        self.tracks = nn.Linear(N_TRACKS, channels) if sees_prosody else None
         self.blocks = nn.ModuleList(ConvBlock(channels, channels, 5, dropout) for _ in range(3))
         self.out = nn.Linear(channels, n_mels)
+        self.depth = nn.Linear(channels, n_mels) if sees_prosody else None
 
-    def forward(self, hidden: Tensor, alignment: Alignment) -> Tensor:
+    def forward(self, hidden: Tensor, alignment: Alignment, prosody_tracks: Tensor, harmonics: Tensor) -> Tensor:
         """Mu of each frame.
 
         Parameters
@@ -142,6 +126,8 @@ class MuDecoder(nn.Module):
             The encoder's output at frames, float of shape (B, T, channels).
         alignment
             Where phones lie.
+        prosody_tracks, harmonics
+            From `model.conditioning`: `tracks`, float of shape (B, T, N_TRACKS), and `ridge`, float of shape (B, T, n_mels).
 
         Returns
         -------
@@ -149,8 +135,13 @@ class MuDecoder(nn.Module):
             float32 of shape (B, T, n_mels), normalised mel, zero at padding.
         """
         place = torch.stack([alignment.position, alignment.position.square(), alignment.log_duration], dim=-1)  # (B, T, 3)
-        x = (hidden + self.place(place)) * alignment.mask
+        x = hidden + self.place(place)
+        if self.tracks is not None:
+            x = x + self.tracks(prosody_tracks)
+        x = x * alignment.mask
         for block in self.blocks:
             x = x + block(x, alignment.mask)
-        mu: Tensor = self.out(x).float() * alignment.mask
-        return mu
+        mu: Tensor = self.out(x).float()
+        if self.depth is not None:
+            mu = mu + self.depth(x).float() * harmonics
+        return mu * alignment.mask

@@ -1,21 +1,43 @@
 """Text, speaker, emotion and prosody to mel: the whole model behind `losses`, `predict` and `synthesise`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F  # noqa: N812  torch's own habit
 from torch import Tensor, nn
 
-from model.conditioning import Alignment, Prosody, Shown, Style, StyleImage, align, between_centres, pool, spread, tracks
+from model.conditioning import (
+    N_WHO_CHANNELS,
+    PSD_CHANNELS,
+    Alignment,
+    DropRates,
+    EmotionMix,
+    Prosody,
+    Shown,
+    Style,
+    StyleImage,
+    StyleSequence,
+    align,
+    between_centres,
+    pool,
+    psd_image,
+    ridge,
+    spread,
+    tracks,
+)
 from model.diffusion import NoiseSchedule, diffuse, gaussian_noise_guess, masked_mean_square
+from model.estimators.diffusers_unet import DiffusersUNet
 from model.estimators.grad_unet import GradUNet
 from model.predictors import PhoneProsody, ProsodyPredictor, durations_from_log
-from model.samplers import euler
+from model.samplers import SAMPLERS, FreshNoise, NoisePredictor
 from model.text_encoder import PADDING_PHONE, MuDecoder, TextEncoder
 from schemas.errors import ParamsError
 
 UNKNOWN_STYLE = 0  # row of the speaker and emotion tables for an unknown or hidden one
+_NETWORKS = (("grad_unet", "linear"), ("grad_unet", "cross"), ("diffusers_unet", "cross"))
 _T_MIN = 1e-4  # keeps the noise scale off zero
+_SEQUENCE_CHANNELS = 128  # of the style sequence that cross-attention looks at
 
 
 @dataclass(frozen=True)
@@ -30,6 +52,8 @@ class TtsConfig:
         Ids, `UNKNOWN_STYLE` included.
     n_mels
         Mel bands; must divide by ``2 ** (unet_levels - 1)``.
+    mel_centres_hz, mel_widths_hz
+        Centre of each band, and standard deviation of its response to a sine; n_mels numbers each.
     mel_mean_ln, mel_std_ln
         Mean and standard deviation of log-mel over the training split; inside, mel is normalised by them.
     residual_spread
@@ -45,6 +69,8 @@ class TtsConfig:
 
     estimator: str
     attention: str
+    psd_image: str
+    mu_sees: str
     n_phones: int
     n_speakers: int
     n_emotions: int
@@ -60,15 +86,24 @@ class TtsConfig:
     dropout: float
     beta_min: float
     beta_max: float
+    mel_centres_hz: tuple[float, ...]
+    mel_widths_hz: tuple[float, ...]
     mel_mean_ln: float
     mel_std_ln: float
     residual_spread: float
 
     def __post_init__(self) -> None:
-        if (self.estimator, self.attention) != ("grad_unet", "linear"):
-            raise ParamsError(f"no estimator '{self.estimator}' with attention '{self.attention}'; set grad_unet and linear")
+        if (self.estimator, self.attention) not in _NETWORKS:
+            known = ", ".join(f"{estimator} with {attention}" for estimator, attention in _NETWORKS)
+            raise ParamsError(f"no estimator '{self.estimator}' with attention '{self.attention}'; set {known}")
+        if self.estimator == "diffusers_unet" and self.unet_channels % 16:
+            raise ParamsError(f"model.unet_channels={self.unet_channels} must be a multiple of 16 for diffusers_unet; change it")
+        if self.psd_image not in PSD_CHANNELS or self.mu_sees not in ("text", "prosody"):
+            raise ParamsError(f"no psd_image '{self.psd_image}' or mu_sees '{self.mu_sees}'; set repeat or ridge, text or prosody")
         if self.n_mels % 2 ** (self.unet_levels - 1):
             raise ParamsError(f"mel.n_mels={self.n_mels} must divide by 2^(model.unet_levels - 1); lower unet_levels={self.unet_levels}")
+        if not len(self.mel_centres_hz) == len(self.mel_widths_hz) == self.n_mels:
+            raise ParamsError(f"{len(self.mel_centres_hz)} mel_centres_hz and {len(self.mel_widths_hz)} widths for n_mels={self.n_mels}")
         if self.encoder_channels % (2 * self.encoder_heads):
             raise ParamsError(
                 f"model.encoder_channels={self.encoder_channels} must be a multiple of 2 x encoder_heads={self.encoder_heads}; change one"
@@ -85,15 +120,18 @@ class Conditions:
         int64 of shape (B, L); `PADDING_PHONE` fills the end of rows.
     speaker, emotion
         int64 of shape (B,); `UNKNOWN_STYLE` where unknown.
+    pitch_scale
+        Mean and standard deviation of the speaker's log-F0 (ln Hz), by which its z-scores become Hz, float of shape (B, 2).
     """
 
     phones: Tensor
     speaker: Tensor
     emotion: Tensor
+    pitch_scale: Tensor
 
     def to(self, device: torch.device) -> "Conditions":
         """The same on another device."""
-        return Conditions(self.phones.to(device), self.speaker.to(device), self.emotion.to(device))
+        return Conditions(self.phones.to(device), self.speaker.to(device), self.emotion.to(device), self.pitch_scale.to(device))
 
 
 @dataclass(frozen=True)
@@ -127,6 +165,25 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class Sampling:
+    """How noise becomes mel.
+
+    Parameters
+    ----------
+    sampler
+        A name in `model.samplers.SAMPLERS`.
+    n_steps
+        Steps, each one network evaluation (more for mixes in noise space and scales other than 1), >= 1.
+    temperature
+        Divides the start noise's standard deviation, >= 1.
+    """
+
+    sampler: str
+    n_steps: int
+    temperature: float
+
+
+@dataclass(frozen=True)
 class Prediction:
     """Durations, int64 of shape (B, L), and the frame-level prosody over them, (B, T)."""
 
@@ -134,9 +191,22 @@ class Prediction:
     prosody: Prosody
 
 
+@dataclass(frozen=True)
+class _Window:
+    """What the score network sees of a batch in training, each (B, W, channels)."""
+
+    mel: Tensor
+    mu: Tensor
+    mask: Tensor
+    tracks: Tensor
+    harmonics: Tensor
+
+
 class Tts(nn.Module):
     """The model: encoder, predictors, mu, and the score network with its conditions."""
 
+    mel_centres_hz: Tensor
+    mel_widths_hz: Tensor
     mel_mean_ln: Tensor
     mel_std_ln: Tensor
 
@@ -150,14 +220,17 @@ class Tts(nn.Module):
         self.encoder = TextEncoder(
             config.n_phones, config.encoder_channels, style_channels, config.encoder_layers, config.encoder_heads, config.dropout
         )
-        self.mu_decoder = MuDecoder(config.encoder_channels, config.n_mels, config.dropout)
+        self.mu_decoder = MuDecoder(config.encoder_channels, config.n_mels, config.mu_sees == "prosody", config.dropout)
         self.predictor = ProsodyPredictor(config.encoder_channels, style_channels, config.predictor_channels, config.dropout)
-        self.style_image = StyleImage(config.speaker_channels, config.emotion_channels, config.n_mels)
-        self.estimator = GradUNet(config.unet_channels, config.unet_levels)
-        self.register_buffer("mel_mean_ln", torch.tensor(config.mel_mean_ln), persistent=False)
-        self.register_buffer("mel_std_ln", torch.tensor(config.mel_std_ln), persistent=False)
+        self.style_image = StyleImage(config.speaker_channels, config.emotion_channels, config.n_mels, PSD_CHANNELS[config.psd_image])
+        self.style_sequence: StyleSequence | None = None
+        if config.attention == "cross":
+            self.style_sequence = StyleSequence(config.speaker_channels, config.emotion_channels, _SEQUENCE_CHANNELS)
+        self.estimator = _estimator(config)
+        for name in ("mel_centres_hz", "mel_widths_hz", "mel_mean_ln", "mel_std_ln"):
+            self.register_buffer(name, torch.tensor(getattr(config, name)), persistent=False)
 
-    def losses(self, batch: Batch, window_frames: int, condition_dropout: float, generator: torch.Generator) -> dict[str, Tensor]:
+    def losses(self, batch: Batch, window_frames: int, drop: DropRates, generator: torch.Generator) -> dict[str, Tensor]:
         """The losses of a batch; their sum is what training lowers.
 
         Parameters
@@ -166,8 +239,8 @@ class Tts(nn.Module):
             Utterances.
         window_frames
             Length of the random window that the score network sees.
-        condition_dropout
-            Share of rows whose speaker, emotion and prosody, each alone, are hidden from the score network.
+        drop
+            Shares of rows whose speaker, emotion and prosody, each alone, are hidden from the score network.
         generator
             Draws windows, times, noise and hidden conditions.
 
@@ -179,20 +252,22 @@ class Tts(nn.Module):
         """
         hidden, style, present = self._encode(batch.conditions)
         alignment = align(batch.durations, batch.mel_ln.shape[1])
-        mu = self.mu_decoder(spread(hidden, alignment), alignment)
+        given, harmonics = self._drawn(batch.conditions, batch.prosody, alignment)
+        mu = self.mu_decoder(spread(hidden, alignment), alignment, given, harmonics)
         mel = (batch.mel_ln - self.mel_mean_ln) / self.mel_std_ln * alignment.mask
         window = _window(alignment.mask, window_frames, generator)
-        shown = _shown(len(mel), condition_dropout, generator, mel.device)
+        cut = _Window(*(_cut(x, window) for x in (mel, mu, alignment.mask, given, harmonics)))
+        shown = _shown(len(mel), drop, generator, mel.device)
         return {
             "prior": masked_mean_square(mel - mu, alignment.mask),
-            "diffusion": self._diffusion_loss(batch, alignment, mel, mu, window, shown, generator),
+            "diffusion": self._diffusion_loss(batch.conditions, cut, shown, generator),
             **_phone_losses(self.predictor(hidden, style, present), batch, alignment),
         }
 
     @torch.no_grad()
-    def predict(self, conditions: Conditions, durations: Tensor | None = None) -> Prediction:
-        """Durations (unless given) and prosody from text, speaker and emotion."""
-        hidden, style, present = self._encode(conditions)
+    def predict(self, conditions: Conditions, durations: Tensor | None = None, mix: EmotionMix | None = None) -> Prediction:
+        """Durations (unless given) and prosody from text, speaker and emotion, or a mix of emotions in its place."""
+        hidden, style, present = self._encode(conditions, mix)
         said = self.predictor(hidden, style, present)
         if durations is None:
             durations = durations_from_log(said.log_frames, present)
@@ -208,9 +283,9 @@ class Tts(nn.Module):
         conditions: Conditions,
         durations: Tensor | None,
         prosody: Prosody | None,
-        start_noise: Tensor,
-        n_steps: int,
-        temperature: float,
+        noise: FreshNoise,
+        sampling: Sampling,
+        mix: EmotionMix | None = None,
     ) -> Tensor:
         """Mel of a batch.
 
@@ -222,13 +297,13 @@ class Tts(nn.Module):
             Frames a phone, int64 of shape (B, L); None: predicted.
         prosody
             Frame-level prosody over these durations; None: predicted.
-        start_noise
-            Standard normal, float of shape (B, at least T, n_mels), from `model.samplers.start_noise`; call `predict` first where T is not
+        noise
+            Standard normal by number of the draw, the start is draw 0: ``model.samplers.start_noise``; call `predict` first where T is not
             known.
-        n_steps
-            Network evaluations, >= 1.
-        temperature
-            Divides the start noise's standard deviation, >= 1.
+        sampling
+            How.
+        mix
+            Emotions in place of `conditions.emotion`, and their intensity. mu, durations and predicted prosody follow the mean embedding.
 
         Returns
         -------
@@ -236,14 +311,15 @@ class Tts(nn.Module):
             Log-mel (natural log), float32 of shape (B, T, n_mels), T the longest row's frames; meaningless after a row's end.
         """
         if durations is None or prosody is None:
-            predicted = self.predict(conditions, durations)
+            predicted = self.predict(conditions, durations, mix)
             durations, prosody = predicted.durations, prosody or predicted.prosody
-        hidden, _, _ = self._encode(conditions)
+        hidden, _, _ = self._encode(conditions, mix)
         alignment = align(durations, int(durations.sum(-1).max()))
-        mu = self.mu_decoder(spread(hidden, alignment), alignment)
-        style = self._style(conditions, tracks(prosody, alignment), _shown(len(mu), 0.0, torch.Generator(), mu.device))
-        x_1 = (mu + start_noise[:, : mu.shape[1]].to(mu) / temperature) * alignment.mask
-        x_0 = euler(lambda x, t: self.score(x, t, mu, alignment.mask, style), x_1, mu, self.schedule, n_steps)
+        given, harmonics = self._drawn(conditions, prosody, alignment)
+        mu = self.mu_decoder(spread(hidden, alignment), alignment, given, harmonics)
+        predict_noise = self._guided(conditions, alignment, mu, given, harmonics, mix)
+        x_1 = (mu + noise(0)[:, : mu.shape[1]].to(mu) / sampling.temperature) * alignment.mask
+        x_0 = SAMPLERS[sampling.sampler](predict_noise, x_1, mu, self.schedule, sampling.n_steps, noise)
         mel_ln: Tensor = x_0 * self.mel_std_ln + self.mel_mean_ln
         return mel_ln
 
@@ -253,28 +329,79 @@ class Tts(nn.Module):
         noise: Tensor = (guess + scale * self.estimator(x_t, t, mu, mask, style).float()) * mask
         return noise
 
-    def _encode(self, conditions: Conditions) -> tuple[Tensor, Tensor, Tensor]:
-        """Hidden (B, L, C), speaker and emotion (B, S), and 1 at phones (B, L, 1)."""
-        style = torch.cat([self.speakers(conditions.speaker), self.emotions(conditions.emotion)], dim=-1)
+    def _encode(self, conditions: Conditions, mix: EmotionMix | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Hidden (B, L, C), speaker and emotion (B, 1 or L, S), and 1 at phones (B, L, 1)."""
+        emotion = self.emotions(conditions.emotion).unsqueeze(1) if mix is None else mix.weights @ self.emotions.weight
+        speaker = self.speakers(conditions.speaker).unsqueeze(1).expand(-1, emotion.shape[1], -1)
+        style = torch.cat([speaker, emotion], dim=-1)
         present = (conditions.phones != PADDING_PHONE).unsqueeze(-1).float()
         return self.encoder(conditions.phones, style), style, present
 
-    def _style(self, conditions: Conditions, prosody_tracks: Tensor, shown: Shown) -> Style:
-        speaker = self.speakers(torch.where(shown.speaker, conditions.speaker, UNKNOWN_STYLE))
-        emotion = self.emotions(torch.where(shown.emotion, conditions.emotion, UNKNOWN_STYLE))
-        style: Style = self.style_image(speaker, emotion, prosody_tracks, shown.prosody)
-        return style
+    def _guided(
+        self, conditions: Conditions, alignment: Alignment, mu: Tensor, given: Tensor, harmonics: Tensor, mix: EmotionMix | None
+    ) -> NoisePredictor:
+        """The score network with its conditions bound: ``hidden + scale sum_i weight_i (emotion_i - hidden)`` (Ho and Salimans 2022)."""
+        speaker = self.speakers(conditions.speaker)
+        shown = torch.ones(len(mu), dtype=torch.bool, device=mu.device)
 
-    def _diffusion_loss(
-        self, batch: Batch, alignment: Alignment, mel: Tensor, mu: Tensor, window: Tensor, shown: Shown, generator: torch.Generator
-    ) -> Tensor:
-        x_0, mu, mask, seen = (_cut(x, window) for x in (mel, mu, alignment.mask, tracks(batch.prosody, alignment)))
+        def style_of(emotion: Tensor) -> Style:
+            return self._conditioned(speaker, emotion, given, harmonics, shown)
+
+        if mix is None:
+            terms = [(style_of(self.emotions(conditions.emotion).unsqueeze(1)), torch.ones((), device=mu.device))]
+        else:
+            terms = self._terms(mix, alignment, style_of)
+
+        def predict(x: Tensor, t: Tensor) -> Tensor:
+            return torch.stack([weight * self.score(x, t, mu, alignment.mask, style) for style, weight in terms]).sum(0)
+
+        return predict
+
+    def _terms(self, mix: EmotionMix, alignment: Alignment, style_of: Callable[[Tensor], Style]) -> list[tuple[Style, Tensor]]:
+        """Styles whose noises are summed, and the weight of each at each frame, broadcast to (B, T, n_mels)."""
+        at_frames = spread(mix.weights, alignment)  # (B, T, n_emotions)
+        hidden = style_of(self.emotions.weight[UNKNOWN_STYLE].expand(len(at_frames), 1, -1))
+        scale = at_frames.new_tensor(mix.scale)
+        if mix.space == "embedding":
+            terms = [(style_of(at_frames @ self.emotions.weight), scale)]
+        else:
+            used = [index for index in range(at_frames.shape[-1]) if bool(at_frames[..., index].any())]
+            each = [style_of(self.emotions.weight[index].expand(len(at_frames), 1, -1)) for index in used]
+            terms = [(style, scale * at_frames[..., index, None]) for style, index in zip(each, used, strict=True)]
+        return terms if mix.scale == 1.0 else [(hidden, 1.0 - scale), *terms]
+
+    def _drawn(self, conditions: Conditions, prosody: Prosody, alignment: Alignment) -> tuple[Tensor, Tensor]:
+        """Tracks (B, T, N_TRACKS) and harmonics (B, T, n_mels), zero at padding."""
+        mean, std = conditions.pitch_scale.unsqueeze(-1).unbind(1)  # each (B, 1)
+        harmonics = ridge((prosody.log_f0_z * std + mean).exp(), prosody.voiced, self.mel_centres_hz, self.mel_widths_hz)
+        return tracks(prosody, alignment), harmonics * alignment.mask
+
+    def _style(self, conditions: Conditions, prosody_tracks: Tensor, harmonics: Tensor, shown: Shown) -> Style:
+        speaker = self.speakers(torch.where(shown.speaker, conditions.speaker, UNKNOWN_STYLE))
+        emotion = self.emotions(torch.where(shown.emotion, conditions.emotion, UNKNOWN_STYLE)).unsqueeze(1)
+        return self._conditioned(speaker, emotion, prosody_tracks, harmonics, shown.prosody)
+
+    def _conditioned(self, speaker: Tensor, emotion: Tensor, prosody_tracks: Tensor, harmonics: Tensor, shown: Tensor) -> Style:
+        image = self.style_image(speaker, emotion, psd_image(self.config.psd_image, prosody_tracks, harmonics), shown)
+        return Style(image, emotion, None if self.style_sequence is None else self.style_sequence(speaker, emotion, prosody_tracks, shown))
+
+    def _diffusion_loss(self, conditions: Conditions, cut: "_Window", shown: Shown, generator: torch.Generator) -> Tensor:
+        x_0, mu, mask = cut.mel, cut.mu, cut.mask
         # Times spread evenly over the batch from one random start: the same mean as independent ones, less variance.
         start = torch.rand(1, generator=generator, device=generator.device)
         t = ((start + torch.arange(len(x_0)) / len(x_0)) % 1.0).clamp(min=_T_MIN).to(x_0.device)
         noise = torch.randn(x_0.shape, generator=generator, device=generator.device).to(x_0)
         x_t = diffuse(x_0, mu, noise, t, self.schedule) * mask
-        return masked_mean_square(self.score(x_t, t, mu, mask, self._style(batch.conditions, seen, shown)) - noise, mask)
+        style = self._style(conditions, cut.tracks, cut.harmonics, shown)
+        return masked_mean_square(self.score(x_t, t, mu, mask, style) - noise, mask)
+
+
+def _estimator(config: TtsConfig) -> nn.Module:
+    style_channels = N_WHO_CHANNELS + PSD_CHANNELS[config.psd_image]
+    sizes = config.unet_channels, config.unet_levels, style_channels
+    if config.estimator == "diffusers_unet":
+        return DiffusersUNet(*sizes, _SEQUENCE_CHANNELS, config.emotion_channels)
+    return GradUNet(*sizes, _SEQUENCE_CHANNELS if config.attention == "cross" else None)
 
 
 def parameter_counts(model: Tts) -> dict[str, int]:
@@ -319,7 +446,8 @@ def _cut(x: Tensor, window: Tensor) -> Tensor:
     return x.gather(1, window.unsqueeze(-1).expand(-1, -1, x.shape[-1]))
 
 
-def _shown(n_rows: int, dropout: float, generator: torch.Generator, device: torch.device) -> Shown:
-    """Hide each condition of each row alone with probability `dropout`."""
-    speaker, emotion, prosody = (torch.rand(3, n_rows, generator=generator, device=generator.device) >= dropout).to(device)
+def _shown(n_rows: int, drop: DropRates, generator: torch.Generator, device: torch.device) -> Shown:
+    """Hide each condition of each row alone with its own probability."""
+    rates = torch.tensor([drop.speaker, drop.emotion, drop.prosody]).unsqueeze(-1)
+    speaker, emotion, prosody = (torch.rand(3, n_rows, generator=generator, device=generator.device) >= rates).to(device)
     return Shown(speaker, emotion, prosody)

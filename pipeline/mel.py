@@ -18,6 +18,8 @@ Float = TypeVar("Float", bound=np.floating)
 
 _BLOCK_FRAMES = 64  # frames transformed at once: stays in the cache; from 128 KiB on the allocator asks the system for each array anew
 _MAGNITUDE_EPSILON = 1e-9  # HiFi-GAN's, added to the power before the root
+_HANN_HALF_WIDTH_BINS = 2.0  # full width of the Hann window's lobe at half its height, in bins of the window's length
+_HALF_WIDTH_A_STD = 2.355  # of a Gaussian
 
 
 def log_mel(
@@ -113,6 +115,22 @@ def mel_filterbank(grid: FrameGrid, *, n_mels: int, f_min_hz: float, f_max_hz: f
             "raise frames.n_fft or lower mel.n_mels"
         )
     return sparse.csr_array(weights.astype(np.float32))
+
+
+def band_shapes_hz(grid: FrameGrid, *, n_mels: int, f_min_hz: float, f_max_hz: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Where a sine shows in the mel: each band's centre, and the standard deviation of its response to a sine around it.
+
+    The response is a band's triangle convolved with the window's main lobe, both taken for Gaussians of the same half width.
+
+    Returns
+    -------
+    tuple of NDArray[np.float64]
+        Centres and standard deviations in Hz, each of shape (n_mels,).
+    """
+    edges_hz = _mel_to_hz(np.linspace(_hz_to_mel(f_min_hz), _hz_to_mel(f_max_hz), n_mels + 2))
+    lobe_hz = _HANN_HALF_WIDTH_BINS * grid.sample_rate_hz / grid.window_samples
+    triangle_hz = (edges_hz[2:] - edges_hz[:-2]) / 2
+    return edges_hz[1:-1], np.hypot(lobe_hz, triangle_hz) / _HALF_WIDTH_A_STD
 
 
 def _magnitudes(weighted: NDArray[np.float32], n_fft: int, n_bins: int) -> NDArray[np.float32]:

@@ -192,8 +192,10 @@ class QualityParams(Section):
 class ModelParams(Section):
     """Sizes of the networks and the noise schedule."""
 
-    estimator: Literal["grad_unet"]
-    attention: Literal["linear"]
+    estimator: Literal["grad_unet", "diffusers_unet"]
+    attention: Literal["linear", "cross"]
+    psd_image: Literal["repeat", "ridge"]
+    mu_sees: Literal["text", "prosody"]
     unet_channels: Annotated[int, Field(ge=8, le=256, multiple_of=8)]
     unet_levels: Annotated[int, Field(ge=2, le=4)]
     encoder_channels: Annotated[int, Field(ge=32, le=512)]
@@ -221,7 +223,9 @@ class TrainParams(Section):
     weight_decay: Annotated[float, Field(ge=0, le=1)]
     gradient_clip: Annotated[float, Field(ge=0.01, le=1000)]
     ema_decay: Annotated[float, Field(ge=0, le=0.99999)]
-    condition_dropout: Share
+    speaker_dropout: Share
+    emotion_dropout: Share
+    prosody_dropout: Share
     precision: Literal["fp32", "bf16"]
     validate_every_steps: Annotated[int, Field(ge=1, le=1_000_000)]
     checkpoint_every_steps: Annotated[int, Field(ge=1, le=1_000_000)]
@@ -232,7 +236,15 @@ class SynthesizeParams(Section):
 
     split: SplitName
     prosody: Literal["reference", "predicted"]
-    sampler: Literal["euler"]
+    prosody_from: str | None
+    pitch_shift_semitones: Annotated[float, Field(ge=-24, le=24)]
+    pitch_range_scale: Annotated[float, Field(ge=0, le=5)]
+    energy_shift_db: Annotated[float, Field(ge=-40, le=40)]
+    rate: Annotated[float, Field(ge=0.2, le=5)]
+    emotion: str | None
+    emotion_space: Literal["embedding", "noise"]
+    emotion_scale: Annotated[float, Field(ge=0, le=10)]
+    sampler: Literal["euler", "ode2", "sde"]
     n_steps: Annotated[int, Field(ge=1, le=1000)]
     temperature: Annotated[float, Field(ge=1, le=10)]
     seed: Annotated[int, Field(ge=0, le=2**31)]

@@ -62,6 +62,8 @@ class Example:
         Phone ids, int64 of shape (L,).
     durations
         Frames a phone, int64 of shape (L,).
+    pitch_scale
+        Mean and standard deviation of the speaker's log-F0, ln Hz.
     log_f0_z, voiced, energy_z
         float32 of shape (T,); log-F0 is interpolated in log over unvoiced frames.
     mel_ln
@@ -71,6 +73,7 @@ class Example:
     utterance_id: str
     speaker: int
     emotion: int
+    pitch_scale: tuple[float, float]
     phones: NDArray[np.int64]
     durations: NDArray[np.int64]
     log_f0_z: NDArray[np.float32]
@@ -142,6 +145,7 @@ def example_from(row: dict[str, object], vocabulary: Vocabulary, statistics: Sta
         utterance_id=str(row["utterance_id"]),
         speaker=vocabulary.speaker_id(str(row["speaker"])),
         emotion=vocabulary.emotion_id(str(row["emotion"])),
+        pitch_scale=(norm["log_f0_mean"], norm["log_f0_std"]),
         phones=vocabulary.phone_ids(list(row["phones"])),  # type: ignore[call-overload]
         durations=np.asarray(row["duration_frames"], dtype=np.int64),
         log_f0_z=log_f0.clip(-_Z_LIMIT, _Z_LIMIT).astype(np.float32),
@@ -173,8 +177,9 @@ def collate(examples: Sequence[Example]) -> Batch:
     prosody = Prosody(*(_pad([getattr(e, name) for e in examples]) for name in ("log_f0_z", "voiced", "energy_z")))
     phones = _pad([e.phones for e in examples])
     speaker, emotion = (torch.tensor([getattr(e, name) for e in examples]) for name in ("speaker", "emotion"))
+    conditions = Conditions(phones, speaker, emotion, torch.tensor([e.pitch_scale for e in examples]))
     durations, mel_ln = _pad([e.durations for e in examples]), _pad([e.mel_ln for e in examples])
-    return Batch(tuple(e.utterance_id for e in examples), Conditions(phones, speaker, emotion), durations, prosody, mel_ln)
+    return Batch(tuple(e.utterance_id for e in examples), conditions, durations, prosody, mel_ln)
 
 
 def _pad(arrays: list[NDArray[np.generic]]) -> torch.Tensor:

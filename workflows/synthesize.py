@@ -14,19 +14,24 @@ import soundfile
 import torch
 import typer
 from numpy.typing import NDArray
+from torch import Tensor
 
+from model.conditioning import EmotionMix
 from model.samplers import start_noise
-from model.tts import Batch, Prediction, Tts
+from model.tts import Batch, Prediction, Sampling, Tts
 from pipeline import shards
 from pipeline.stage import finish, run_main
-from schemas.errors import RowError, TableError
+from schemas.errors import ParamsError, RowError, TableError
 from schemas.params import FramesParams, MelParams, Section, SynthesizeParams, load_params
 from schemas.reasons import Reason
 from schemas.tables.features import features_contract
 from schemas.tables.rejects import reject_row
+from schemas.tables.speakers import CORPUS_ROW
 from schemas.tables.synthesis import synthesis_contract
 from workflows.checkpoint import TtsMetadata, load_tts
-from workflows.dataset import collate, example_from
+from workflows.dataset import Example, Statistics, collate, example_from
+from workflows.emotion_mix import mix_of, parse_mix
+from workflows.prosody import ProsodyEdit, copied, edited
 from workflows.vocoders import Vocoder, load_vocoder
 
 BATCH_UTTERANCES = 8
@@ -56,22 +61,22 @@ class Clock:
 
 @dataclass(frozen=True)
 class Speaker:
-    """All that turns feature rows into speech: the model, its metadata, the vocoder, the parameters, and a clock over the work."""
+    """All that turns feature rows into speech: model, metadata, vocoder, parameters, the row whose prosody all take (or None), a clock."""
 
     model: Tts
     metadata: TtsMetadata
     vocode: Vocoder
     params: SynthesizeStageParams
+    prosody_source: dict[str, Any] | None
     clock: Clock
 
 
 @dataclass(frozen=True)
 class Spoken:
-    """What the model made of a batch: mels (B, T, n_mels) in ln, durations (B, L) as used and as predicted."""
+    """What the model made of a batch: mels (B, T, n_mels) in ln, and durations (B, L)."""
 
     mel_ln: NDArray[np.float32]
     durations: NDArray[np.int64]
-    predicted_durations: NDArray[np.int64]
 
 
 def main(
@@ -106,8 +111,10 @@ def run(params: SynthesizeStageParams, features: Path, model: Path, out: Path, m
     """
     tts, metadata = load_tts(model)
     grid = params.frames.grid()
-    speaker = Speaker(tts, metadata, load_vocoder(params.synthesize, grid, params.mel), params, Clock())
-    rows = _rows_of_split(shards.corpora_shards(features, metadata.vocabulary.corpora), params)
+    paths = shards.corpora_shards(features, metadata.vocabulary.corpora)
+    source = _row_named(paths, params.synthesize.prosody_from)
+    speaker = Speaker(tts, metadata, load_vocoder(params.synthesize, grid, params.mel), params, source, Clock())
+    rows = _rows_of_split(paths, params)
     done, rejects = [], []
     for number, batch in enumerate(_by_length(rows)):
         for row, result in zip(batch, _speak_rows(batch, speaker, out), strict=True):
@@ -138,6 +145,15 @@ def _rows_of_split(paths: list[Path], params: SynthesizeStageParams) -> list[dic
     return rows
 
 
+def _row_named(paths: list[Path], utterance_id: str | None) -> dict[str, Any] | None:
+    if utterance_id is None:
+        return None
+    found = [row for row in shards.iter_rows(paths) if row["utterance_id"] == utterance_id]
+    if not found:
+        raise ParamsError(f"synthesize.prosody_from: no utterance '{utterance_id}' among the features; name one of them, or null")
+    return found[0]
+
+
 def _by_length(rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     ordered = sorted(rows, key=lambda row: (row["n_frames"], row["utterance_id"]))
     for start in range(0, len(ordered), BATCH_UTTERANCES):
@@ -146,24 +162,79 @@ def _by_length(rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 def _speak_rows(rows: list[dict[str, Any]], speaker: Speaker, out: Path) -> Iterator[dict[str, object] | Exception]:
     """A table row for each utterance, or the exception that it met."""
-    examples = [example_from(row, speaker.metadata.vocabulary, speaker.metadata.statistics) for row in rows]
-    seeds = [utterance_seed(speaker.params.synthesize.seed, row["utterance_id"]) for row in rows]
+    params, metadata = speaker.params.synthesize, speaker.metadata
+    seeds = [utterance_seed(params.seed, row["utterance_id"]) for row in rows]
     with speaker.clock.of("sampling"):
-        spoken = speak(speaker.model, collate(examples), seeds, speaker.params.synthesize)
+        mix = _mix(rows, speaker)
+        predicted = speaker.model.predict(collate(_examples(rows, metadata)).conditions, mix=mix)
+        asked = [_asked(row, index, predicted, speaker) for index, row in enumerate(rows)]
+        spoken = speak(speaker.model, collate(_examples(asked, metadata)), seeds, params, mix)
     for index, row in enumerate(rows):
         try:
-            yield _rendered(row, index, spoken, seeds[index], speaker, out)
+            lengths = predicted.durations[index, : len(row["phones"])].tolist()
+            yield _rendered({**row, "predicted_duration_frames": lengths}, index, spoken, seeds[index], speaker, out)
         except (RowError, RuntimeError, ValueError) as error:
             yield error
 
 
-def speak(model: Tts, batch: Batch, seeds: list[int], params: SynthesizeParams) -> Spoken:
-    """Mels of a batch, with its own prosody or the predicted one; the noise of each row comes from its seed alone."""
-    predicted = model.predict(batch.conditions)
-    used = Prediction(batch.durations, batch.prosody) if params.prosody == "reference" else predicted
-    noise = start_noise(seeds, used.durations.sum(-1).tolist(), batch.mel_ln.shape[-1])
-    mel_ln = model.synthesise(batch.conditions, used.durations, used.prosody, noise, params.n_steps, params.temperature)
-    return Spoken(mel_ln.numpy(), used.durations.numpy(), predicted.durations.numpy())
+def speak(model: Tts, batch: Batch, seeds: list[int], params: SynthesizeParams, mix: EmotionMix | None = None) -> Spoken:
+    """Mels of a batch with its own prosody; the noise of each row comes from its seed alone."""
+    lengths, n_mels = batch.durations.sum(-1).tolist(), batch.mel_ln.shape[-1]
+
+    def noise(draw: int) -> Tensor:
+        return start_noise([utterance_seed(seed, str(draw)) for seed in seeds], lengths, n_mels)
+
+    sampling = Sampling(params.sampler, params.n_steps, params.temperature)
+    mel_ln = model.synthesise(batch.conditions, batch.durations, batch.prosody, noise, sampling, mix)
+    return Spoken(mel_ln.numpy(), batch.durations.numpy())
+
+
+def with_predicted(row: dict[str, Any], index: int, predicted: Prediction, scale: dict[str, float]) -> dict[str, Any]:
+    """A feature row with the predicted durations, F0 (Hz) and energy (dB) of row `index` of a prediction in place of its own."""
+    lengths = predicted.durations[index, : len(row["phones"])].numpy()
+    pitch, voiced, energy = (
+        track[index, : int(lengths.sum())].double().numpy()
+        for track in (predicted.prosody.log_f0_z, predicted.prosody.voiced, predicted.prosody.energy_z)
+    )
+    f0_hz = np.where(voiced > 0, np.exp(pitch * scale["log_f0_std"] + scale["log_f0_mean"]), np.nan)
+    energy_db = energy * scale["energy_std_db"] + scale["energy_mean_db"]
+    return {**row, "duration_frames": lengths, "n_frames": int(lengths.sum()), "f0_hz": f0_hz, "energy_db": energy_db}
+
+
+def _asked(row: dict[str, Any], index: int, predicted: Prediction, speaker: Speaker) -> dict[str, Any]:
+    """The row with the prosody to be spoken: its own, predicted or another's, and edited."""
+    params, statistics = speaker.params.synthesize, speaker.metadata.statistics
+    if params.prosody == "predicted":
+        row = with_predicted(row, index, predicted, statistics.get(row["speaker"], statistics[CORPUS_ROW]))
+    if speaker.prosody_source is not None:
+        row = copied(row, in_range_of(speaker.prosody_source, row["speaker"], statistics))
+    return edited(row, ProsodyEdit(params.pitch_shift_semitones, params.pitch_range_scale, params.energy_shift_db, params.rate))
+
+
+def in_range_of(source: dict[str, Any], name: str, statistics: Statistics) -> dict[str, Any]:
+    """A row whose F0 and energy lie in another speaker's range where they lay in its own: the same z-scores."""
+    own, other = (statistics.get(speaker, statistics[CORPUS_ROW]) for speaker in (source["speaker"], name))
+    log_f0_z = (np.log(np.asarray(source["f0_hz"], np.float64)) - own["log_f0_mean"]) / own["log_f0_std"]
+    energy_z = (np.asarray(source["energy_db"], np.float64) - own["energy_mean_db"]) / own["energy_std_db"]
+    f0_hz = np.exp(log_f0_z * other["log_f0_std"] + other["log_f0_mean"])
+    return {**source, "f0_hz": f0_hz, "energy_db": energy_z * other["energy_std_db"] + other["energy_mean_db"]}
+
+
+def _mix(rows: list[dict[str, Any]], speaker: Speaker) -> EmotionMix | None:
+    """The emotions that all rows are spoken with; None: each row's own, as learnt."""
+    params, vocabulary = speaker.params.synthesize, speaker.metadata.vocabulary
+    n_phones = [len(row["phones"]) for row in rows]
+    if params.emotion is not None:
+        return mix_of(parse_mix(params.emotion, vocabulary), n_phones, params.emotion_space, params.emotion_scale)
+    if params.emotion_scale == 1.0:
+        return None
+    ids = torch.tensor([vocabulary.emotion_id(row["emotion"]) for row in rows])
+    own = torch.nn.functional.one_hot(ids, len(vocabulary.emotions) + 1).float()
+    return EmotionMix(own.unsqueeze(1).expand(-1, max(n_phones), -1), "embedding", params.emotion_scale)
+
+
+def _examples(rows: list[dict[str, Any]], metadata: TtsMetadata) -> list[Example]:
+    return [example_from(row, metadata.vocabulary, metadata.statistics) for row in rows]
 
 
 def _rendered(row: dict[str, Any], index: int, spoken: Spoken, seed: int, speaker: Speaker, out: Path) -> dict[str, object]:
@@ -179,7 +250,7 @@ def _rendered(row: dict[str, Any], index: int, spoken: Spoken, seed: int, speake
     return {
         **{name: row[name] for name in ("utterance_id", "speaker", "emotion", "text", "phones")},
         "duration_frames": durations.tolist(),
-        "predicted_duration_frames": spoken.predicted_durations[index, :n_phones].tolist(),
+        "predicted_duration_frames": row["predicted_duration_frames"],
         "n_frames": len(mel_ln),
         "mel_ln": list(mel_ln),
         "model_wav": _write_wav(out, "model", row["utterance_id"], samples, rate),

@@ -22,8 +22,10 @@ import typer
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
+from model.conditioning import DropRates
 from model.text_encoder import UNKNOWN_PHONE
 from model.tts import Batch, Tts, TtsConfig, parameter_counts
+from pipeline.mel import band_shapes_hz
 from pipeline.shards import corpora_shards
 from pipeline.stage import run_main, write_json
 from schemas.errors import CheckpointError, ParamsError, TableError
@@ -35,7 +37,7 @@ from workflows.dataset import Example, Statistics, Vocabulary, collate, read_exa
 from workflows.lineage import lineage
 from workflows.training_log import Curve, Progress
 
-CODE_VERSION = 1  # raise it when a change to model or training makes old checkpoints wrong to go on from
+CODE_VERSION = 2  # raise it when a change to model or training makes old checkpoints wrong to go on from
 RESUME_NAME = "resume.safetensors"
 CLOCK_NAME = "clock.json"
 _CURVE_EVERY_STEPS = 10
@@ -81,9 +83,7 @@ class Learner(lightning.LightningModule):
         """Sum of the losses; every random draw of step k comes from (seed, k)."""
         seed = step_seed(self.params.seed, self.steps_done)
         torch.manual_seed(seed)  # dropout
-        self.latest = self.model.losses(
-            batch, self.params.window_frames, self.params.condition_dropout, torch.Generator().manual_seed(seed)
-        )
+        self.latest = self.model.losses(batch, self.params.window_frames, drop_rates(self.params), torch.Generator().manual_seed(seed))
         total = torch.stack(list(self.latest.values())).sum()
         if not torch.isfinite(total):
             raise _not_finite(batch, self.latest, self.steps_done)
@@ -217,16 +217,24 @@ def read_corpus(features: Path, normalise: Path, n_mels: int) -> Corpus:
 
 def tts_config(params: TrainStageParams, corpus: Corpus) -> TtsConfig:
     """The model's configuration: `model` of `params.yaml`, and the sizes and statistics of the corpus."""
-    names, norm = corpus.vocabulary, corpus.statistics[CORPUS_ROW]
+    names, norm, mel = corpus.vocabulary, corpus.statistics[CORPUS_ROW], params.mel
+    centres_hz, widths_hz = band_shapes_hz(params.frames.grid(), n_mels=mel.n_mels, f_min_hz=mel.f_min_hz, f_max_hz=mel.f_max_hz)
     return TtsConfig(
         **params.model.model_dump(),
         n_phones=len(names.phones) + UNKNOWN_PHONE + 1,
         n_speakers=len(names.speakers) + 1,
         n_emotions=len(names.emotions) + 1,
-        n_mels=params.mel.n_mels,
+        n_mels=mel.n_mels,
+        mel_centres_hz=tuple(centres_hz.tolist()),
+        mel_widths_hz=tuple(widths_hz.tolist()),
         mel_mean_ln=norm["mel_mean_ln"],
         mel_std_ln=norm["mel_std_ln"],
     )
+
+
+def drop_rates(params: TrainParams) -> DropRates:
+    """Rates at which conditions are hidden in training."""
+    return DropRates(params.speaker_dropout, params.emotion_dropout, params.prosody_dropout)
 
 
 def step_seed(seed: int, step: int) -> int:
@@ -270,7 +278,7 @@ def validation_losses(learner: Learner, examples: list[Example]) -> dict[str, fl
         batch = collate(chosen[start : start + size]).to(learner.device)
         generator = torch.Generator().manual_seed(start)
         with torch.autocast(learner.device.type, torch.bfloat16, enabled=params.precision == "bf16"):
-            losses = learner.average.losses(batch, params.window_frames, 0.0, generator)
+            losses = learner.average.losses(batch, params.window_frames, DropRates(0.0, 0.0, 0.0), generator)
         for name, value in losses.items():
             rows[name] = rows.get(name, 0.0) + float(value) * len(batch.utterance_ids) / len(chosen)
     return rows

@@ -1,19 +1,23 @@
 """The score network "origin": Grad-TTS's U-Net over an image whose channels are x_t, mu, speaker, emotion and prosody.
 
+Attention is of the image over itself (`linear`), or of the image over the style sequence (`cross`).
 Images are (B, C, T, n_mels). The mask, (B, 1, T, 1) or None where every frame counts, goes through convolution, normalisation and
 attention, so that padding a batch changes nothing.
 """
 
 import math
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F  # noqa: N812  torch's own habit
 from torch import Tensor, nn
 
-from model.conditioning import N_STYLE_CHANNELS, Style
+from model.conditioning import Style
+from model.layers import rotate
 
 N_GROUPS = 8
 N_HEADS = 4
+HEAD_CHANNELS = 16  # of cross-attention
 TIME_SCALE = 1000.0
 
 
@@ -29,17 +33,27 @@ class GradUNet(nn.Module):
         Of the first level, doubled at each further one; a multiple of `N_GROUPS`.
     n_levels
         Resolutions; n_mels must divide by ``2 ** (n_levels - 1)``.
+    style_channels
+        Channels of the style image.
+    sequence_channels
+        Channels of the style sequence, which all attention then goes to; None: linear attention of the image over itself.
     """
 
-    def __init__(self, channels: int, n_levels: int) -> None:
+    def __init__(self, channels: int, n_levels: int, style_channels: int, sequence_channels: int | None) -> None:
         super().__init__()
         widths = [channels * 2**level for level in range(n_levels)]
-        inner = list(zip([2 + N_STYLE_CHANNELS, *widths[:-1]], widths, strict=True))
+        inner = list(zip([2 + style_channels, *widths[:-1]], widths, strict=True))
         self.time = nn.Sequential(nn.Linear(channels, 4 * channels), nn.Mish(), nn.Linear(4 * channels, channels))
-        self.downs = nn.ModuleList(Level(a, b, channels) for a, b in inner)
+
+        def level(a: int, b: int, depth: int) -> Level:
+            return Level(
+                a, b, channels, LinearAttention(b) if sequence_channels is None else CrossAttention(b, sequence_channels, 2**depth)
+            )
+
+        self.downs = nn.ModuleList(level(a, b, depth) for depth, (a, b) in enumerate(inner))
         self.shrinks = nn.ModuleList(nn.Conv2d(width, width, 3, stride=2, padding=1) for width in widths[:-1])
-        self.middle = Level(widths[-1], widths[-1], channels)
-        self.ups = nn.ModuleList(Level(2 * b, a, channels) for a, b in reversed(inner[1:]))
+        self.middle = level(widths[-1], widths[-1], n_levels - 1)
+        self.ups = nn.ModuleList(level(2 * b, a, depth) for depth, (a, b) in reversed(list(enumerate(inner))[1:]))
         self.grows = nn.ModuleList(nn.ConvTranspose2d(a, a, 4, stride=2, padding=1) for a, _ in reversed(inner[1:]))
         self.last = Block(2 * channels, channels)
         self.out = nn.Conv2d(channels, 1, 1, bias=False)
@@ -59,7 +73,7 @@ class GradUNet(nn.Module):
         mask
             1 at frames, 0 at padding, float of shape (B, T, 1).
         style
-            Conditions as channels.
+            Conditions as channels and, for cross-attention, as a sequence.
 
         Returns
         -------
@@ -67,42 +81,51 @@ class GradUNet(nn.Module):
             Float of shape (B, T, n_mels), zero at padding.
         """
         n_frames = x_t.shape[1]
-        image = torch.cat([torch.stack([mu, x_t], dim=1), style.image], dim=1)  # (B, 2 + N_STYLE_CHANNELS, T, M)
+        image = torch.cat([torch.stack([mu, x_t], dim=1), style.image], dim=1)  # (B, 2 + style_channels, T, M)
         spare = -n_frames % self.stride
         image, frames = F.pad(image, (0, 0, 0, spare)), F.pad(mask, (0, 0, 0, spare)).unsqueeze(1)  # frames (B, 1, T, 1)
-        noise = self._image_to_noise(image, self.time(time_embedding(t, self.channels)), _none_if_full(frames))
+        keys = None if style.sequence is None else Keys(style.sequence, _none_if_full(mask.unsqueeze(1)))
+        noise = self._image_to_noise(image, self.time(time_embedding(t, self.channels)), _none_if_full(frames), keys)
         return noise[:, 0, :n_frames] * mask
 
-    def _image_to_noise(self, x: Tensor, time: Tensor, mask: Tensor | None) -> Tensor:
+    def _image_to_noise(self, x: Tensor, time: Tensor, mask: Tensor | None, keys: "Keys | None") -> Tensor:
         masks, skips = [mask], []
         for index, level in enumerate(self.downs):
             if index:
                 x = self.shrinks[index - 1](_masked(x, masks[-1]))
                 masks.append(None if masks[-1] is None else masks[-1][:, :, ::2])
-            x = level(x, time, masks[-1])
+            x = level(x, time, masks[-1], keys)
             skips.append(x)
-        x = self.middle(x, time, masks[-1])
+        x = self.middle(x, time, masks[-1], keys)
         for up, grow in zip(self.ups, self.grows, strict=True):
-            x = up(torch.cat([x, skips.pop()], dim=1), time, masks[-1])
+            x = up(torch.cat([x, skips.pop()], dim=1), time, masks[-1], keys)
             x = grow(_masked(x, masks.pop()))
         out: Tensor = self.out(self.last(torch.cat([x, skips.pop()], dim=1), mask))
         return out
 
 
-class Level(nn.Module):
-    """ResnetBlock, ResnetBlock, Residual(Rezero(LinearAttention))."""
+@dataclass(frozen=True)
+class Keys:
+    """What cross-attention looks at: a sequence (B, T, channels), and its mask (B, 1, T, 1), None where every frame counts."""
 
-    def __init__(self, channels_in: int, channels: int, time_channels: int) -> None:
+    sequence: Tensor
+    mask: Tensor | None
+
+
+class Level(nn.Module):
+    """ResnetBlock, ResnetBlock, Residual(Rezero(attention))."""
+
+    def __init__(self, channels_in: int, channels: int, time_channels: int, attention: nn.Module) -> None:
         super().__init__()
         self.block_1 = ResnetBlock(channels_in, channels, time_channels)
         self.block_2 = ResnetBlock(channels, channels, time_channels)
-        self.attention = LinearAttention(channels)
+        self.attention = attention
         self.rezero = nn.Parameter(torch.zeros(1))
 
-    def forward(self, x: Tensor, time: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, time: Tensor, mask: Tensor | None, keys: Keys | None) -> Tensor:
         """(B, channels_in, T, M) and (B, time_channels) -> (B, channels, T, M)."""
         x = self.block_2(self.block_1(x, time, mask), time, mask)
-        y: Tensor = x + self.rezero * self.attention(x, mask)
+        y: Tensor = x + self.rezero * self.attention(x, mask, keys)
         return y
 
 
@@ -144,7 +167,7 @@ class LinearAttention(nn.Module):
         self.qkv = nn.Conv2d(channels, 3 * channels, 1, bias=False)
         self.out = nn.Conv2d(channels, channels, 1)
 
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None, keys: Keys | None) -> Tensor:  # noqa: ARG002  the other kind's
         """(B, C, T, M) -> (B, C, T, M)."""
         batch, channels, n_frames, n_mels = x.shape
         q, k, v = self.qkv(x).view(batch, 3, N_HEADS, channels // N_HEADS, n_frames * n_mels).unbind(1)  # (B, heads, D, T * M)
@@ -154,6 +177,45 @@ class LinearAttention(nn.Module):
         context = k.softmax(dim=-1) @ v.transpose(-1, -2)  # (B, heads, D, D)
         attended = context.transpose(-1, -2) @ q  # (B, heads, D, T * M)
         out: Tensor = self.out(attended.reshape(batch, channels, n_frames, n_mels))
+        return out
+
+
+class CrossAttention(nn.Module):
+    """Softmax attention with queries from the image (content) and keys and values from the style sequence.
+
+    Both sides carry rotary positions in frames, so that a place can find what was asked for at its own time.
+
+    Parameters
+    ----------
+    channels
+        Of the image.
+    sequence_channels
+        Of the style sequence.
+    stride
+        Frames of the sequence a step of this level's image.
+    """
+
+    def __init__(self, channels: int, sequence_channels: int, stride: int) -> None:
+        super().__init__()
+        self.query = nn.Conv2d(channels, N_HEADS * HEAD_CHANNELS, 1, bias=False)
+        self.key_value = nn.Linear(sequence_channels, 2 * N_HEADS * HEAD_CHANNELS, bias=False)
+        self.out = nn.Conv2d(N_HEADS * HEAD_CHANNELS, channels, 1)
+        self.stride = stride
+
+    def forward(self, x: Tensor, mask: Tensor | None, keys: Keys | None) -> Tensor:  # noqa: ARG002  padding is not looked at, may look
+        """(B, C, T, M) and keys over the frames -> (B, C, T, M)."""
+        assert keys is not None
+        batch, _, n_frames, n_mels = x.shape
+        q = self.query(x).view(batch, N_HEADS, HEAD_CHANNELS, n_frames, n_mels).permute(0, 1, 4, 3, 2)  # (B, heads, M, T, D)
+        middles = (torch.arange(n_frames, device=x.device, dtype=torch.float32) + 0.5) * self.stride - 0.5
+        q = rotate(q, middles).reshape(batch, N_HEADS, n_mels * n_frames, HEAD_CHANNELS)
+        length = keys.sequence.shape[1]
+        k, v = self.key_value(keys.sequence).view(batch, length, 2, N_HEADS, HEAD_CHANNELS).permute(2, 0, 3, 1, 4)  # (B, heads, L, D)
+        k = rotate(k, torch.arange(length, device=x.device, dtype=torch.float32))
+        seen = None if keys.mask is None else keys.mask.transpose(2, 3) > 0  # (B, 1, 1, L)
+        attended = F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
+        image = attended.view(batch, N_HEADS, n_mels, n_frames, HEAD_CHANNELS).permute(0, 1, 4, 3, 2).flatten(1, 2)
+        out: Tensor = self.out(image)
         return out
 
 

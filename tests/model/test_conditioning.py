@@ -1,13 +1,15 @@
 """Length regulation, pooling, contours between phones, and masks of the networks."""
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.conditioning import N_STYLE_CHANNELS, N_TRACKS, StyleImage, align, between_centres, pool, spread
+from model.conditioning import N_TRACKS, N_WHO_CHANNELS, PSD_CHANNELS, StyleImage, align, between_centres, pool, psd_image, ridge, spread
 from model.estimators.grad_unet import group_norm
+from model.layers import rotate
 from model.predictors import durations_from_log
-from model.text_encoder import TextEncoder, rotate
+from model.text_encoder import TextEncoder
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=12).filter(any), st.integers(0, 5))
@@ -66,22 +68,51 @@ def test_masked_group_norm_equals_torchs_on_the_valid_part() -> None:
 
 def test_rotary_products_depend_on_distance_alone() -> None:
     q, k = torch.randn(2, 1, 8).double().expand(2, 20, 8)
-    products = rotate(q) @ rotate(k).T
+    places = torch.arange(20.0)
+    products = rotate(q, places) @ rotate(k, places).T
     torch.testing.assert_close(products[3, 5], products[10, 12], atol=1e-5, rtol=1e-5)
 
 
 def test_padding_phones_change_nothing_of_the_others() -> None:
     encoder = TextEncoder(12, 32, 6, 2, 2, 0.1).eval()
-    phones, style = torch.randint(1, 12, (2, 9)), torch.randn(2, 6)
+    phones, style = torch.randint(1, 12, (2, 9)), torch.randn(2, 1, 6)
     longer = torch.nn.functional.pad(phones, (0, 5))
     torch.testing.assert_close(encoder(longer, style)[:, :9], encoder(phones, style), atol=1e-5, rtol=1e-5)
 
 
-def test_style_image_has_channels_for_speaker_emotion_and_each_track_and_hides_prosody() -> None:
-    image = StyleImage(4, 4, 16)
-    torch.nn.init.constant_(image.null_tracks, 9.0)
-    tracks = torch.randn(2, 5, N_TRACKS)
-    drawn = image(torch.randn(2, 4), torch.randn(2, 4), tracks, torch.tensor([True, False])).image
-    assert drawn.shape == (2, N_STYLE_CHANNELS, 5, 16)
-    torch.testing.assert_close(drawn[0, 2:, :, 3], tracks[0].T)
-    assert (drawn[1, 2:] == 9.0).all()
+@pytest.mark.parametrize("kind", ["repeat", "ridge"])
+def test_style_image_has_channels_for_speaker_emotion_and_prosody_and_hides_prosody(kind: str) -> None:
+    image = StyleImage(4, 4, 16, PSD_CHANNELS[kind])
+    torch.nn.init.constant_(image.null_psd, 9.0)
+    tracks, harmonics = torch.randn(2, 5, N_TRACKS), torch.randn(2, 5, 16)
+    psd = psd_image(kind, tracks, harmonics)
+    drawn = image(torch.randn(2, 4), torch.randn(2, 1, 4), psd, torch.tensor([True, False]))
+    assert drawn.shape == (2, N_WHO_CHANNELS + PSD_CHANNELS[kind], 5, 16)
+    torch.testing.assert_close(drawn[0, N_WHO_CHANNELS : N_WHO_CHANNELS + N_TRACKS, :, 3], tracks[0].T)
+    assert (drawn[1, N_WHO_CHANNELS:] == 9.0).all()
+
+
+def test_more_energy_makes_the_harmonics_brighter() -> None:
+    tracks, harmonics = torch.zeros(1, 3, N_TRACKS), torch.randn(1, 3, 16)
+    louder = tracks.clone()
+    louder[..., 2] = 1.0
+    torch.testing.assert_close(psd_image("ridge", louder, harmonics)[:, -1], psd_image("ridge", tracks, harmonics)[:, -1] + 1.0)
+
+
+CENTRES_HZ, WIDTHS_HZ = torch.arange(10.0, 4000.0, 10.0), torch.full((399,), 20.0)
+
+
+@given(st.floats(90.0, 500.0))
+def test_harmonics_peak_at_multiples_of_f0_and_nowhere_below_it(f0_hz: float) -> None:
+    drawn = ridge(torch.tensor([[f0_hz]]), torch.ones(1, 1), CENTRES_HZ, WIDTHS_HZ)[0, 0]
+    peaks = CENTRES_HZ[1:-1][(drawn[1:-1] > drawn[:-2]) & (drawn[1:-1] >= drawn[2:])]
+    numbers = peaks / f0_hz
+    assert len(peaks) == int((CENTRES_HZ[-2] + 5.0) / f0_hz) or len(peaks) == int(CENTRES_HZ[-2] / f0_hz)
+    assert ((numbers - numbers.round()).abs() * f0_hz <= 5.1).all()
+    assert numbers.round()[0] == 1
+
+
+def test_bands_wider_than_the_distance_of_harmonics_show_none_and_unvoiced_frames_neither() -> None:
+    wide = ridge(torch.full((1, 1), 100.0), torch.ones(1, 1), CENTRES_HZ[50:], torch.full((349,), 200.0))
+    assert float(wide.std()) < 0.02
+    assert not ridge(torch.full((1, 2), 100.0), torch.zeros(1, 2), CENTRES_HZ, WIDTHS_HZ).any()

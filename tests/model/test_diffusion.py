@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.diffusion import NoiseSchedule, diffuse, gaussian_noise_guess, masked_mean_square
-from model.samplers import NoisePredictor, euler, start_noise
+from model.samplers import SAMPLERS, NoisePredictor, sigmas, start_noise, time_of
 
 SCHEDULE = NoiseSchedule(0.05, 20.0)
 DATA_MEAN, DATA_SPREAD, MU = 1.5, 0.4, -0.7
@@ -23,21 +23,50 @@ def exact_noise() -> NoisePredictor:
     return predict
 
 
-def samples(n_steps: int) -> torch.Tensor:
-    mu = torch.full((1, 4000, 10), MU)
-    return euler(exact_noise(), mu + start_noise([3], [4000], 10), mu, SCHEDULE, n_steps)
+def samples(sampler: str, n_steps: int) -> torch.Tensor:
+    mu, shape = torch.full((1, 4000, 10), MU), ([4000], 10)
+    return SAMPLERS[sampler](
+        exact_noise(), mu + start_noise([3], *shape), mu, SCHEDULE, n_steps, lambda draw: start_noise([90 + draw], *shape)
+    )
 
 
-def test_euler_samples_have_the_moments_of_the_data() -> None:
-    x_0 = samples(500)
+@pytest.mark.parametrize(("sampler", "n_steps"), [("euler", 500), ("ode2", 40), ("sde", 300)])
+def test_samples_have_the_moments_of_the_data(sampler: str, n_steps: int) -> None:
+    x_0 = samples(sampler, n_steps)
     assert float(x_0.mean()) == pytest.approx(DATA_MEAN, abs=0.01)
     assert float(x_0.std()) == pytest.approx(DATA_SPREAD, rel=0.02)
 
 
-def test_euler_error_halves_when_steps_double() -> None:
-    exact = samples(4000)
-    coarse, fine = ((samples(n) - exact).abs().mean() for n in (100, 200))
-    assert float(coarse / fine) == pytest.approx(2.0, rel=0.25)
+@pytest.mark.parametrize(("sampler", "order", "coarse"), [("euler", 1, 100), ("ode2", 2, 40)])
+def test_error_falls_by_two_to_the_order_when_steps_double(sampler: str, order: int, coarse: int) -> None:
+    exact = samples(sampler, 3000)
+    errors = [float((samples(sampler, n) - exact).abs().mean()) for n in (coarse, 2 * coarse)]
+    assert errors[0] / errors[1] == pytest.approx(2.0**order, rel=0.25)
+
+
+def test_six_evaluations_of_order_two_come_closer_than_fifty_of_euler() -> None:
+    exact = samples("ode2", 3000)
+    assert (samples("ode2", 6) - exact).abs().mean() < (samples("euler", 50) - exact).abs().mean()
+
+
+@pytest.mark.parametrize("sampler", ["ode2", "sde"])
+def test_one_step_is_the_networks_own_guess_of_the_data(sampler: str) -> None:
+    x_0 = samples(sampler, 1)
+    assert float(x_0.mean()) == pytest.approx(DATA_MEAN, abs=0.01)
+    assert float(x_0.std()) < 0.01
+
+
+@given(st.floats(0.01, 1.0))
+def test_time_of_a_ratio_of_noise_and_signal_undoes_the_schedule(t: float) -> None:
+    at = torch.tensor([t], dtype=torch.float64)
+    assert time_of(float(SCHEDULE.noise_scale(at) / SCHEDULE.signal_scale(at)), SCHEDULE) == pytest.approx(t, abs=1e-6)
+
+
+def test_steps_of_sampling_go_from_the_noise_end_to_zero() -> None:
+    ratios = sigmas(SCHEDULE, 5)
+    assert time_of(ratios[0], SCHEDULE) == pytest.approx(1.0)
+    assert ratios == sorted(ratios, reverse=True)
+    assert ratios[-1] == 0.0
 
 
 def test_diffusion_begins_at_the_data_and_ends_at_mu_plus_unit_noise() -> None:

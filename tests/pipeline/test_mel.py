@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.mel import log_mel, mel_filterbank
+from pipeline.mel import band_shapes_hz, log_mel, mel_filterbank
 from schemas.errors import ParamsError
 from schemas.frames import FrameGrid
 
@@ -135,3 +135,22 @@ def test_band_edge_above_half_the_rate_is_named():
 def test_band_without_a_bin_is_named():
     with pytest.raises(ParamsError, match=r"bands hold no bin of n_fft=256 .* raise frames.n_fft or lower mel.n_mels"):
         mel_filterbank(FrameGrid(22050, 64, 256, 256), n_mels=128, f_min_hz=0.0, f_max_hz=8000.0)
+
+
+def test_band_shapes_say_where_and_how_wide_a_sine_shows():
+    grid = FrameGrid(22050, 256, 1024, 1024)
+    centres_hz, widths_hz = band_shapes_hz(grid, n_mels=80, f_min_hz=0.0, f_max_hz=8000.0)
+    band, sines_hz = 10, np.arange(200.0, 700.0, 5.0)
+    times_s = np.arange(4096) / grid.sample_rate_hz
+    response = [
+        np.exp(
+            log_mel(np.sin(2 * np.pi * hz * times_s).astype(np.float32), grid, n_mels=80, f_min_hz=0, f_max_hz=8000, amplitude_floor=1e-5)[
+                8
+            ]
+        )
+        for hz in sines_hz
+    ]
+    weights = np.asarray(response)[:, band] / np.asarray(response)[:, band].sum()
+    mean_hz = (weights * sines_hz).sum()
+    assert centres_hz[band] == pytest.approx(mean_hz, abs=8.0)
+    assert widths_hz[band] == pytest.approx(np.sqrt((weights * (sines_hz - mean_hz) ** 2).sum()), rel=0.25)

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-import torch
 
 from schemas.params import Params, load_params
+from schemas.tables.speakers import CORPUS_ROW
 from tests.conftest import PROJECT
 from tests.model.test_tts import batch_of, model  # noqa: F401  the fixture
-from workflows.synthesize import speak, utterance_seed
+from workflows.synthesize import in_range_of, speak, utterance_seed, with_predicted
 
 PARAMS = load_params(PROJECT / "params.yaml", Params).synthesize.model_copy(update={"n_steps": 3})
 SEEDS = [utterance_seed(7, "toy/a/1"), utterance_seed(7, "toy/a/2")]
@@ -30,9 +30,20 @@ def test_another_seed_is_another_rendering(model):  # noqa: F811
     assert np.abs(first - second).max() > 1e-2
 
 
-def test_given_prosody_keeps_the_given_durations_and_predicted_prosody_does_not(model):  # noqa: F811
-    given = speak(model, batch_of([0, 1]), SEEDS, PARAMS)
-    predicted = speak(model, batch_of([0, 1]), SEEDS, PARAMS.model_copy(update={"prosody": "predicted"}))
-    assert torch.equal(torch.tensor(given.durations), batch_of([0, 1]).durations)
-    assert (predicted.durations == predicted.predicted_durations).all()
-    assert predicted.mel_ln.shape[1] == predicted.durations.sum(-1).max()
+def test_predicted_prosody_as_a_feature_row_reads_back_as_it_was(model):  # noqa: F811
+    predicted = model.predict(batch_of([0, 1]).conditions)
+    scale = {"log_f0_mean": 5.0, "log_f0_std": 0.2, "energy_mean_db": -30.0, "energy_std_db": 8.0}
+    row = with_predicted({"phones": ["a", "b"], "f0_hz": None}, 1, predicted, scale)
+    n_frames = int(predicted.durations[1].sum())
+    assert row["n_frames"] == sum(row["duration_frames"]) == len(row["f0_hz"]) == len(row["energy_db"]) == n_frames
+    assert (np.isfinite(row["f0_hz"]) == (predicted.prosody.voiced[1, :n_frames].numpy() > 0)).all()
+    np.testing.assert_allclose((row["energy_db"] + 30.0) / 8.0, predicted.prosody.energy_z[1, :n_frames], rtol=1e-5)
+
+
+def test_prosody_of_another_speaker_keeps_its_place_in_the_range():
+    narrow = {"log_f0_mean": 4.6, "log_f0_std": 0.1, "energy_mean_db": -30.0, "energy_std_db": 5.0}
+    wide = {"log_f0_mean": 5.4, "log_f0_std": 0.3, "energy_mean_db": -20.0, "energy_std_db": 5.0}
+    source = {"speaker": "a", "f0_hz": [np.exp(4.7), np.nan], "energy_db": [-25.0, -30.0]}
+    moved = in_range_of(source, "b", {"a": narrow, "b": wide, CORPUS_ROW: narrow})
+    np.testing.assert_allclose(moved["f0_hz"], [np.exp(5.7), np.nan])
+    np.testing.assert_allclose(moved["energy_db"], [-15.0, -20.0])

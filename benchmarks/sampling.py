@@ -1,0 +1,90 @@
+"""What a network evaluation more brings.
+
+``python -m benchmarks.sampling --model models/tts.safetensors --features data/extract``: test utterances from their own prosody, by each
+sampler at several numbers of steps: log-mel distance to the recording, and F0 error after the vocoder.
+"""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+import typer
+
+from benchmarks.control import analysed, changes, rows_of
+from model.samplers import SAMPLERS
+from schemas.params import Params, load_params
+from workflows.checkpoint import load_tts
+from workflows.dataset import collate, example_from
+from workflows.measures import log_mel_distance_db
+from workflows.synthesize import speak, utterance_seed
+from workflows.vocoders import load_vocoder
+
+STEPS = (1, 2, 3, 4, 6, 10, 50)
+
+
+def main(
+    model: Annotated[Path, typer.Option(help="models/tts.safetensors")],
+    features: Annotated[Path, typer.Option(help="folder of the stage extract")],
+    limit: Annotated[int, typer.Option(help="test utterances")] = 8,
+    temperature: Annotated[list[float] | None, typer.Option(help="temperatures to try; none: that of params.yaml")] = None,
+    sampler: Annotated[list[str] | None, typer.Option(help="samplers to try; none: all")] = None,
+    steps: Annotated[list[int] | None, typer.Option(help="numbers of evaluations to try; none: 1 .. 50")] = None,
+    f0: Annotated[bool, typer.Option(help="also vocode, for the F0 error")] = True,
+    picture: Annotated[Path | None, typer.Option(help="PNG of the curves")] = None,
+    params: Annotated[Path, typer.Option(help="params.yaml")] = Path("params.yaml"),
+) -> None:
+    """Print a table: sampler, temperature, steps, distance dB, spread of the mel re the recording's, F0 cents, CPU s a second of speech."""
+    torch.set_num_threads(1)
+    given = load_params(params, Params)
+    tts, metadata = load_tts(model)
+    rows = rows_of(features, metadata.vocabulary.corpora, given.synthesize.split, given.mel.n_mels, limit)
+    vocode = load_vocoder(given.synthesize, given.frames.grid(), given.mel)
+    batches = [collate([example_from(row, metadata.vocabulary, metadata.statistics)]) for row in rows]
+    seconds = sum(row["n_frames"] for row in rows) * given.frames.grid().hop_s
+    curves: dict[str, list[tuple[int, float]]] = {}
+    header = ("sampler", "temperature", "evaluations", "log-mel distance dB", "roughness re the recording", "F0 cents", "CPU s a s")
+    print("| " + " | ".join(header) + " |\n" + "|---" * len(header) + "|")
+    for name in sampler or SAMPLERS:
+        for warmth in temperature or [given.synthesize.temperature]:
+            for n_steps in steps or STEPS:
+                chosen = given.synthesize.model_copy(update={"sampler": name, "n_steps": n_steps, "temperature": warmth})
+                started = time.process_time()
+                mels = [
+                    speak(tts, batch, [utterance_seed(chosen.seed, row["utterance_id"])], chosen).mel_ln[0]
+                    for batch, row in zip(batches, rows, strict=True)
+                ]
+                cost = (time.process_time() - started) / seconds
+                distance = float(np.mean([log_mel_distance_db(np.asarray(r["mel_ln"]), m) for r, m in zip(rows, mels, strict=True)]))
+                rough = float(np.mean([_roughness(m) / _roughness(np.asarray(r["mel_ln"])) for r, m in zip(rows, mels, strict=True)]))
+                cents = float("nan")
+                if f0:
+                    heard = [analysed(mel, row, vocode, given) for mel, row in zip(mels, rows, strict=True)]
+                    cents = changes(heard, heard)["f0_cents"]
+                curves.setdefault(f"{name}, temperature {warmth:g}", []).append((n_steps, distance))
+                print(f"| {name} | {warmth:g} | {n_steps} | {distance:.3f} | {rough:.3f} | {cents:.1f} | {cost:.3f} |", flush=True)
+    if picture is not None:
+        _draw(curves, picture)
+
+
+def _roughness(mel_ln: np.ndarray) -> float:
+    """Root mean square change of log-mel from frame to frame: a smoothed mel has too little of it."""
+    return float(np.sqrt(np.mean(np.diff(mel_ln, axis=0) ** 2)))
+
+
+def _draw(curves: dict[str, list[tuple[int, float]]], picture: Path) -> None:
+    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+    for name, points in curves.items():
+        axes.plot(*zip(*points, strict=True), "o-", label=name)
+    axes.set(xscale="log", xlabel="network evaluations", ylabel="log-mel distance to the recording, dB", xticks=STEPS, xticklabels=STEPS)
+    axes.legend()
+    figure.savefig(picture, dpi=80)
+
+
+if __name__ == "__main__":
+    typer.run(main)
