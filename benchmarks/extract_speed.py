@@ -15,7 +15,7 @@ import platform
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,6 +25,7 @@ import numpy as np
 import parselmouth
 import typer
 
+from benchmarks.in_process import tasks_in_process
 from pipeline import audio, extract, shards
 from pipeline.energy import frame_energy_db
 from pipeline.mel import log_mel
@@ -51,7 +52,7 @@ class Files:
 
     def stage(self) -> None:
         """The whole stage, its tasks one after the other in this process."""
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, tasks_in_process():
             out = Path(folder)
             extract.run(self.corpus, self.params, self.root, self.utterances, self.alignments, out / "out", out / "metrics.json")
             table = shards.read_table(out / "out/pitch_limits.parquet", PITCH_LIMITS)
@@ -127,7 +128,6 @@ def main(
     if os.environ.get("OMP_NUM_THREADS") != "1":
         raise typer.BadParameter("numpy and librosa would use several threads: set OMP_NUM_THREADS=1 before the command")
     files = Files(project.resolve(), corpus)
-    extract.map_batches = _one_by_one
     sounds = [librosa.load(path, sr=22050)[0] for path in files.paths]
     found: dict[str, list[float]] = defaultdict(list)
     files.stage()
@@ -156,10 +156,6 @@ def _cpu_s(task: Callable[[], Any]) -> float:
     started = time.process_time()
     task()
     return time.process_time() - started
-
-
-def _one_by_one(task: Callable[[list[Any]], Any], batches: list[list[Any]], _label: str) -> Iterator[Any]:
-    return (task(batch) for batch in batches)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ import platform
 import resource
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -25,9 +26,11 @@ import pyarrow as pa
 import soundfile as sf
 import typer
 
+from benchmarks.in_process import tasks_in_process
 from pipeline import cluster, extract, shards
 from pipeline.audio import probe
-from pipeline.features import METADATA
+from pipeline.fingerprints import METADATA
+from pipeline.shard_crashes import ShardRows
 from schemas.params import load_params
 from schemas.tables.alignments import ALIGNMENTS, SILENCE
 from schemas.tables.contract import Contract
@@ -110,18 +113,14 @@ def run_extract(folder: Path, root: Path, n: int) -> None:
     extract.run(CORPUS, params, root, folder / "utterances.parquet", folder / "alignments.parquet", out, folder / "counts.json")
 
 
-def _plainly(task: Callable[[list[object]], object], batches: list[list[object]], label: str) -> Iterator[object]:  # noqa: ARG001
-    return (task(batch) for batch in batches)
-
-
 def child(kind: str, folder: Path, root: Path, n: int, n_workers: int) -> None:
     """The process that is measured."""
     os.environ["ESPRESSIVO_WORKERS"] = str(n_workers)
     started = time.monotonic()
     match kind:
         case "plain":
-            extract.map_batches = _plainly  # type: ignore[assignment]
-            run_extract(folder, root, n)
+            with tasks_in_process():
+                run_extract(folder, root, n)
         case "dask":
             extract.extract_shards, extract.sample_f0 = _timed_shards, _timed_samples
             with cluster.one_cluster():
@@ -142,13 +141,13 @@ _extract_shards, _sample_f0 = extract.extract_shards, extract.sample_f0
 
 
 def _timed_shards(
-    places: extract.Places, params: extract.ExtractStageParams, corpus: extract.CorpusFacts, plan: list[extract.ShardRows]
+    places: extract.Places, params: extract.ExtractStageParams, corpus: extract.CorpusFacts, plan: list[ShardRows]
 ) -> list[extract.ShardDone]:
     with _noted(places.out.parent):
         return _extract_shards(places, params, corpus, plan)
 
 
-def _timed_samples(places: extract.Places, params: extract.ExtractStageParams, rows: list[int]) -> Any:
+def _timed_samples(places: extract.Places, params: extract.ExtractStageParams, rows: list[int]) -> list[dict[str, Any]]:
     with _noted(places.out.parent):
         return _sample_f0(places, params, rows)
 
@@ -162,9 +161,9 @@ def _noted(folder: Path) -> Iterator[None]:
         file.write(f"{time.process_time() - started}\n")
 
 
-def _counted(places: extract.Places, _: object, __: object, plan: list[extract.ShardRows]) -> list[extract.ShardDone]:  # noqa: ARG001
+def _counted(places: extract.Places, _: object, __: object, plan: list[ShardRows]) -> list[extract.ShardDone]:  # noqa: ARG001
     """A task that computes and reads nothing."""
-    return [extract.ShardDone([], len(shard.alignments), []) for shard in plan]
+    return [extract.ShardDone([], len(shard.alignments), [], Counter()) for shard in plan]
 
 
 def _import_all(_: list[int]) -> None:
