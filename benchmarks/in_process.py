@@ -5,13 +5,16 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 from unittest.mock import patch
 
-from pipeline import extract
+from pipeline import extract, pitch_limits
 
 
 @contextmanager
 def tasks_in_process() -> Iterator[None]:
     """Inside, `pipeline.extract` starts no workers."""
-    with patch.multiple(extract, map_batches=_map_batches, map_shards=_map_shards, one_cluster=nullcontext):
+    with (
+        patch.multiple(extract, map_shards=_map_shards, one_cluster=nullcontext),
+        patch.object(pitch_limits, "map_batches", _map_batches),
+    ):
         yield
 
 

@@ -27,10 +27,11 @@ import soundfile as sf
 import typer
 
 from benchmarks.in_process import tasks_in_process
-from pipeline import cluster, extract, shards
+from pipeline import cluster, extract, pitch_limits, shards
 from pipeline.audio import probe
-from pipeline.fingerprints import METADATA
+from pipeline.fingerprints import METADATA, FeatureParams
 from pipeline.shard_crashes import ShardRows
+from pipeline.storage import Root
 from schemas.params import load_params
 from schemas.tables.alignments import ALIGNMENTS, SILENCE
 from schemas.tables.contract import Contract
@@ -122,7 +123,7 @@ def child(kind: str, folder: Path, root: Path, n: int, n_workers: int) -> None:
             with tasks_in_process():
                 run_extract(folder, root, n)
         case "dask":
-            extract.extract_shards, extract.sample_f0 = _timed_shards, _timed_samples
+            extract.extract_shards, pitch_limits.sample_f0 = _timed_shards, _timed_samples
             with cluster.one_cluster():
                 run_extract(folder, root, n)
         case "driver":
@@ -137,7 +138,7 @@ def child(kind: str, folder: Path, root: Path, n: int, n_workers: int) -> None:
     (folder / "cost.json").write_text(json.dumps(seconds | {"workers_cpu_s": of_workers.ru_utime + of_workers.ru_stime}))
 
 
-_extract_shards, _sample_f0 = extract.extract_shards, extract.sample_f0
+_extract_shards, _sample_f0 = extract.extract_shards, pitch_limits.sample_f0
 
 
 def _timed_shards(
@@ -147,9 +148,9 @@ def _timed_shards(
         return _extract_shards(places, params, corpus, plan)
 
 
-def _timed_samples(places: extract.Places, params: extract.ExtractStageParams, rows: list[int]) -> list[dict[str, Any]]:
-    with _noted(places.out.parent):
-        return _sample_f0(places, params, rows)
+def _timed_samples(root: Root, utterances: Path, params: FeatureParams, rows: list[int]) -> list[dict[str, Any]]:
+    with _noted(utterances.parent):
+        return _sample_f0(root, utterances, params, rows)
 
 
 @contextmanager

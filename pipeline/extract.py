@@ -6,13 +6,11 @@ again. Beside the features stands each utterance's quality, by whose limits it m
 lengths, are no part of a fingerprint, so changing them computes nothing again.
 """
 
-import hashlib
 import sys
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from heapq import nsmallest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -24,8 +22,8 @@ import typer
 from numpy.typing import NDArray
 
 from pipeline import shards
-from pipeline.cluster import in_batches, map_batches, one_cluster
-from pipeline.features import Analysis, feature_table, load_hashed
+from pipeline.cluster import in_batches, one_cluster
+from pipeline.features import Analysis, feature_table
 from pipeline.files import remove_partials
 from pipeline.fingerprints import (
     METADATA,
@@ -36,33 +34,28 @@ from pipeline.fingerprints import (
     part_fingerprints,
     recipe,
     row_fingerprint,
-    sample_fingerprint,
 )
 from pipeline.mel import mel_filterbank
-from pipeline.pitch import extract_f0, limits_from_quartiles, log_f0_histogram, quartiles_hz
+from pipeline.pitch_limits import Limits, find_limits
 from pipeline.quality import PhoneLengths, failure, phone_measures
 from pipeline.shard_crashes import ShardRows, map_shards
 from pipeline.stage import finish, run_main, write_json
 from pipeline.storage import Root, absolute, opened
-from pipeline.stored import StoredQuality, StoredShard, stored_faults, stored_samples
+from pipeline.stored import StoredQuality, StoredShard, stored_faults
 from schemas.errors import RowError, StorageError, TableError
-from schemas.params import CorpusParams, ExtractParams, Name, PitchParams, QualityParams, corpus_params, load_params
+from schemas.params import CorpusParams, ExtractParams, Name, QualityParams, corpus_params, load_params
 from schemas.reasons import Reason
 from schemas.tables.alignments import ALIGNMENTS, Interval
 from schemas.tables.contract import Contract
 from schemas.tables.features import PART_COLUMNS, features_contract
 from schemas.tables.quality import QUALITY
 from schemas.tables.rejects import reject_row
-from schemas.tables.speakers import PITCH_LIMITS, PITCH_SAMPLES
 from schemas.tables.utterances import UTTERANCES
 
 _SOUND = ("audio_path", "audio_sha256", "sample_rate_hz", "n_samples")
 _PHONES = ("utterance_id", "phones", "duration_s", "score")
-_SAMPLE_BATCH = 16  # utterances a task of the first pass
 _QUALITY_GROUP_ROWS = 4096
 _MOST_TASKS = 256  # each task reads both tables once, so many shards share a task
-
-Limits = dict[str, tuple[float, float]]  # speaker -> floor and ceiling, Hz
 
 
 class ExtractStageParams(FeatureParams):
@@ -168,13 +161,13 @@ def run(
     mel_filterbank(params.frames.grid(), n_mels=params.mel.n_mels, f_min_hz=params.mel.f_min_hz, f_max_hz=params.mel.f_max_hz)
     made_by = recipe(params)  # a missing package ends the run here, and not each of its rows
     places = Places(absolute(root), *(path.absolute() for path in (utterances, alignments, out)))  # workers may have started elsewhere
-    speakers = shards.read_table(utterances, UTTERANCES, ["utterance_id", "speaker", "audio_sha256"])
+    known = shards.read_table(utterances, UTTERANCES, ["utterance_id"])
     ids = shards.read_table(alignments, ALIGNMENTS, ["utterance_id"]).column("utterance_id")
-    at = _utterance_rows(ids, speakers.column("utterance_id"))
+    at = _utterance_rows(ids, known.column("utterance_id"))
     plan = _plan(ids.to_pylist(), at, params.extract.n_shards)
     batches = in_batches(plan, -(-len(plan) // _MOST_TASKS) or 1)
     with one_cluster():
-        limits = _find_limits(corpus, params, places, speakers, at)
+        limits = find_limits(corpus, params, places.root, places.utterances, places.out, at)
         given = places, params, CorpusFacts(limits, phone_lengths(alignments).typical())
         done, crashed = map_shards(partial(extract_shards, *given), partial(rehearse_shards, *given), batches, f"extract {corpus}")
     _prune(out, {name for shard in done for name in shard.names})
@@ -219,9 +212,6 @@ def _prune(out: Path, names: set[str]) -> None:
     remove_partials(out)
 
 
-# --- first pass: the corpus's phone lengths, a speaker's pitch limits -------------------------------------------------------
-
-
 def phone_lengths(alignments: Path) -> PhoneLengths:
     """Lengths of all phones of the corpus, a batch of alignments in memory at a time."""
     found = PhoneLengths()
@@ -230,82 +220,6 @@ def phone_lengths(alignments: Path) -> PhoneLengths:
         lengths_s = pc.subtract(phones.field("end_s"), phones.field("start_s")).to_numpy()
         found.add(phones.field("label").to_pylist(), lengths_s)
     return found
-
-
-def _find_limits(corpus: str, params: ExtractStageParams, places: Places, speakers: pa.Table, at: NDArray[np.int64]) -> Limits:
-    """Write `pitch_limits.parquet` and `pitch_samples.parquet`, and return the limits."""
-    names = speakers.column("speaker").to_pylist()
-    by_speaker: dict[str, list[int]] = defaultdict(list)
-    for row in at:
-        by_speaker[names[row]].append(int(row))
-    samples = _listen(corpus, params, places, speakers, by_speaker) if params.pitch.adaptive else []
-    shards.write_table(places.out / "pitch_samples.parquet", PITCH_SAMPLES.table(samples), PITCH_SAMPLES)
-    histograms: dict[str, list[NDArray[np.int64]]] = {name: [] for name in by_speaker}
-    for sample in samples:
-        histograms[sample["speaker"]].append(np.array(sample["histogram"], dtype=np.int64))
-    table = PITCH_LIMITS.table([_limits_row(name, found, params.pitch) for name, found in histograms.items()])
-    shards.write_table(places.out / "pitch_limits.parquet", table, PITCH_LIMITS)
-    return {row["speaker"]: (row["floor_hz"], row["ceiling_hz"]) for row in table.to_pylist()}
-
-
-def _listen(
-    corpus: str, params: ExtractStageParams, places: Places, speakers: pa.Table, by_speaker: dict[str, list[int]]
-) -> list[dict[str, Any]]:
-    """Rows of `PITCH_SAMPLES`: those of an earlier run that are still true, and those of recordings that must be searched."""
-    ids, hashes = speakers.column("utterance_id").to_pylist(), speakers.column("audio_sha256").to_pylist()
-    stored, made_by = stored_samples(places.out / "pitch_samples.parquet"), recipe(params)
-    known, unknown = [], []
-    for speaker, rows in sorted(by_speaker.items()):
-        for row in _sample(rows, ids, params.pitch.sample_utterances):
-            fingerprint = sample_fingerprint(made_by, hashes[row], params.pitch)
-            if fingerprint in stored:
-                known.append({**stored[fingerprint], "utterance_id": ids[row], "speaker": speaker})
-            else:
-                unknown.append(row)
-    task, batches = partial(sample_f0, places, params), in_batches(unknown, _SAMPLE_BATCH)
-    found = map_batches(task, batches, f"extract {corpus}: pitch limits", lambda *_: [])
-    return known + [sample for samples in found for sample in samples]
-
-
-def _sample(rows: list[int], ids: list[str], size: int) -> list[int]:
-    """The rows whose ids hash lowest, in order of row: an utterance more or less changes one of them at most."""
-    return sorted(nsmallest(size, rows, key=lambda row: hashlib.sha256(ids[row].encode()).digest()))
-
-
-def sample_f0(places: Places, params: ExtractStageParams, rows: list[int]) -> list[dict[str, Any]]:
-    """Task: F0 histograms of these utterances, searched between the widest limits, as rows of `PITCH_SAMPLES`."""
-    table = shards.read_rows(places.utterances, np.sort(np.array(rows, dtype=np.int64)), [*METADATA, *_SOUND])
-    grid, wide = params.frames.grid(), {"floor_hz": params.pitch.floor_hz, "ceiling_hz": params.pitch.ceiling_hz}
-    made_by, found = recipe(params), []
-    for utterance in table.to_pylist():
-        try:
-            samples = load_hashed(utterance, places.root, grid.sample_rate_hz, again=True)
-            histogram = log_f0_histogram(extract_f0(samples, grid, params.pitch, **wide))
-        except StorageError:
-            raise
-        except Exception:  # the second pass meets the same fault, or death, and rejects the row with its reason
-            continue
-        fingerprint = sample_fingerprint(made_by, utterance["audio_sha256"], params.pitch)
-        named = {"utterance_id": utterance["utterance_id"], "speaker": utterance["speaker"]}
-        found.append({**named, "histogram": histogram, "fingerprint": fingerprint})
-    return found
-
-
-def _limits_row(speaker: str, histograms: list[NDArray[np.int64]], pitch: PitchParams) -> dict[str, object]:
-    quartiles = quartiles_hz(np.sum(histograms, axis=0)) if histograms else None
-    floor_hz, ceiling_hz = limits_from_quartiles(quartiles, pitch)
-    first, third = quartiles or (None, None)
-    return {
-        "speaker": speaker,
-        "floor_hz": floor_hz,
-        "ceiling_hz": ceiling_hz,
-        "quartile_1_hz": first,
-        "quartile_3_hz": third,
-        "n_utterances": len(histograms),
-    }
-
-
-# --- second pass: shards ----------------------------------------------------------------------------------------------------
 
 
 def extract_shards(places: Places, params: ExtractStageParams, corpus: CorpusFacts, plan: list[ShardRows]) -> list[ShardDone]:
