@@ -4,6 +4,7 @@ Overhead is the CPU time of driver, scheduler and workers that is not spent insi
 compared would differ more by what else the machine does. What starting workers costs is measured apart, as it does not grow::
 
     python -m benchmarks.overhead --n 1000 --n 10000 --kind plain --kind dask --work /tmp/overhead
+    python -m benchmarks.overhead --n 2000 --kind dask --a-shard 10 --a-shard 50 --a-shard 200 --a-shard 1000 --work /tmp/overhead
     python -m benchmarks.overhead --n 100000 --n 1000000 --kind driver --work /tmp/overhead
 """
 
@@ -29,7 +30,7 @@ import typer
 from benchmarks.in_process import tasks_in_process
 from pipeline import cluster, extract, pitch_limits, shards
 from pipeline.audio import probe
-from pipeline.fingerprints import METADATA, FeatureParams
+from pipeline.fingerprints import FeatureParams
 from pipeline.shard_crashes import ShardRows
 from pipeline.storage import Root
 from schemas.params import load_params
@@ -37,7 +38,7 @@ from schemas.tables.alignments import ALIGNMENTS, SILENCE
 from schemas.tables.contract import Contract
 from schemas.tables.utterances import UTTERANCES
 
-CORPUS, N_DISTINCT, UTTERANCES_A_SHARD = "made", 200, 200
+CORPUS, N_DISTINCT = "made", 200
 RATE_HZ, DURATION_S, PHONE_S = 22050, 0.8, 0.08
 PHONES = ("AA1", "B", "IY0", "S", "T", "EH1", "N", "ER0")
 
@@ -102,11 +103,11 @@ def _write(path: Path, columns: dict[str, object], contract: Contract) -> None:
     )
 
 
-def run_extract(folder: Path, root: Path, n: int) -> None:
+def run_extract(folder: Path, root: Path, n: int, a_shard: int) -> None:
     """The stage, with limits of quality that let made sounds pass."""
     params = load_params(Path("params.yaml"), extract.ExtractStageParams)
     whole = params.model_dump()
-    whole["extract"] |= {"n_shards": max(1, n // UTTERANCES_A_SHARD)}
+    whole["extract"] |= {"n_shards": max(1, n // a_shard)}
     whole["quality"] = {name: value if name == "outlier_z" else None for name, value in whole["quality"].items()}
     out = folder / "out"
     shutil.rmtree(out, ignore_errors=True)
@@ -114,22 +115,22 @@ def run_extract(folder: Path, root: Path, n: int) -> None:
     extract.run(CORPUS, params, root, folder / "utterances.parquet", folder / "alignments.parquet", out, folder / "counts.json")
 
 
-def child(kind: str, folder: Path, root: Path, n: int, n_workers: int) -> None:
+def child(kind: str, folder: Path, root: Path, n: int, n_workers: int, a_shard: int) -> None:
     """The process that is measured."""
     os.environ["ESPRESSIVO_WORKERS"] = str(n_workers)
     started = time.monotonic()
     match kind:
         case "plain":
             with tasks_in_process():
-                run_extract(folder, root, n)
+                run_extract(folder, root, n, a_shard)
         case "dask":
             extract.extract_shards, pitch_limits.sample_f0 = _timed_shards, _timed_samples
             with cluster.one_cluster():
-                run_extract(folder, root, n)
+                run_extract(folder, root, n, a_shard)
         case "driver":
             extract.extract_shards = _counted
             with cluster.one_cluster():
-                run_extract(folder, root, n)
+                run_extract(folder, root, n, a_shard)
         case "start":
             with cluster.one_cluster():
                 list(cluster.map_batches(_import_all, [[number] for number in range(n_workers)], "start"))
@@ -171,9 +172,11 @@ def _import_all(_: list[int]) -> None:
     """What a worker's first task brings with it."""
 
 
-def measured(kind: str, folder: Path, root: Path, n: int, n_workers: int) -> Cost:
+def measured(kind: str, folder: Path, root: Path, n: int, n_workers: int, a_shard: int) -> Cost:
     """Run `child` in a process of its own, and watch it and its descendants."""
-    process = multiprocessing.get_context("spawn").Process(target=child, args=(kind, folder, root, n, n_workers))
+    for noted in folder.glob("tasks-*.txt"):
+        noted.unlink()
+    process = multiprocessing.get_context("spawn").Process(target=child, args=(kind, folder, root, n, n_workers, a_shard))
     process.start()
     peaks: dict[int, float] = {}
     while process.is_alive():
@@ -228,6 +231,7 @@ def main(
     kinds: Annotated[list[str], typer.Option("--kind", help="plain: without dask | dask | driver: on dask, but shards are not computed.")],
     work: Annotated[Path, typer.Option(help="Folder for the made corpus; 4 GB for 100,000 utterances.")],
     workers: Annotated[int, typer.Option(help="Worker processes.")] = 2,
+    a_shard: Annotated[list[int], typer.Option(help="Utterances a shard, which is a task; several are compared.")] = [200],  # noqa: B006
 ) -> None:
     """Print a table of costs."""
     root = work / "corpus"
@@ -235,34 +239,24 @@ def main(
     tools = ", ".join(f"{name} {version(name)}" for name in ("dask", "distributed", "pyarrow", "pandera"))
     print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {tools}; {workers} workers")
     with _folder(work, "start") as folder:
-        start = measured("start", folder, root, 0, workers)
+        start = measured("start", folder, root, 0, workers, 1)
     start_s = start.driver_cpu_s + start.workers_cpu_s
     print(f"start of the cluster alone: {start_s:.1f} CPU-s; driver {start.driver_mib:.0f} MiB, worker {start.worker_mib:.0f} MiB")
     print("| utterances | run | wall s | CPU-s | of them the driver | in tasks | overhead | less the start | driver MiB | worker MiB |")
     print("|---|---|---|---|---|---|---|---|---|---|")
-    reading: list[str] = []
     for size in n:
         with _folder(work, f"n{size}") as folder:
             make_tables(folder, recordings, size)
-            reading.append(f"{size} utterances: {_reading_s(folder, size):.2f} CPU-s")
             for kind in kinds:
-                print(_row(size, kind, measured(kind, folder, root, size, workers), start_s), flush=True)
-    print(f"to read a shard's rows of both tables, of {', of '.join(reading)}")
+                for each in a_shard:
+                    print(_row(f"{size}, {each} a shard", kind, measured(kind, folder, root, size, workers, each), start_s), flush=True)
 
 
-def _row(size: int, kind: str, cost: Cost, start_s: float) -> str:
+def _row(size: str, kind: str, cost: Cost, start_s: float) -> str:
     whole_s = cost.driver_cpu_s + cost.workers_cpu_s
     shares = [f"{100 * (spent_s / cost.tasks_cpu_s - 1):.1f} %" if kind == "dask" else "" for spent_s in (whole_s, whole_s - start_s)]
     numbers = [size, kind, f"{cost.wall_s:.1f}", f"{whole_s:.1f}", f"{cost.driver_cpu_s:.1f}", f"{cost.tasks_cpu_s:.1f}", *shares]
     return "| " + " | ".join(str(one) for one in [*numbers, f"{cost.driver_mib:.0f}", f"{cost.worker_mib:.0f}"]) + " |"
-
-
-def _reading_s(folder: Path, n: int) -> float:
-    rows = np.arange(0, n, -(-n // UTTERANCES_A_SHARD))
-    started = time.process_time()
-    shards.read_rows(folder / "utterances.parquet", rows, [*METADATA, *extract._SOUND])
-    shards.read_rows(folder / "alignments.parquet", rows, extract._PHONES)
-    return time.process_time() - started
 
 
 if __name__ == "__main__":
