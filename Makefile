@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 TORCH_VERSION := $(shell sed -n 's/^torch==//p' constraints.txt)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help demo test test-fast check setup clean
+.PHONY: help demo test test-fast check docs setup clean
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -31,6 +31,10 @@ check: setup  ## style, types, docs
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_docs.py
+	$(MAKE) docs
+
+docs: setup  ## the documentation as a site, in site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q --strict
 
 setup: $(READY)  ## virtual environment with pinned dependencies
 

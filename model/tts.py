@@ -51,7 +51,7 @@ class TtsConfig:
     n_speakers, n_emotions
         Ids, `UNKNOWN_STYLE` included.
     n_mels
-        Mel bands; must divide by ``2 ** (unet_levels - 1)``.
+        Mel bands; must divide by ``unet_fold * 2 ** (unet_levels - 1)``.
     mel_centres_hz, mel_widths_hz
         Centre of each band, and standard deviation of its response to a sine; n_mels numbers each.
     mel_mean_ln, mel_std_ln
@@ -77,6 +77,7 @@ class TtsConfig:
     n_mels: int
     unet_channels: int
     unet_levels: int
+    unet_fold: int
     encoder_channels: int
     encoder_layers: int
     encoder_heads: int
@@ -100,8 +101,9 @@ class TtsConfig:
             raise ParamsError(f"model.unet_channels={self.unet_channels} must be a multiple of 16 for diffusers_unet; change it")
         if self.psd_image not in PSD_CHANNELS or self.mu_sees not in ("text", "prosody"):
             raise ParamsError(f"no psd_image '{self.psd_image}' or mu_sees '{self.mu_sees}'; set repeat or ridge, text or prosody")
-        if self.n_mels % 2 ** (self.unet_levels - 1):
-            raise ParamsError(f"mel.n_mels={self.n_mels} must divide by 2^(model.unet_levels - 1); lower unet_levels={self.unet_levels}")
+        if self.n_mels % (self.unet_fold * 2 ** (self.unet_levels - 1)):
+            sizes = f"unet_levels={self.unet_levels} or unet_fold={self.unet_fold}"
+            raise ParamsError(f"mel.n_mels={self.n_mels} must divide by unet_fold * 2^(model.unet_levels - 1); lower {sizes}")
         if not len(self.mel_centres_hz) == len(self.mel_widths_hz) == self.n_mels:
             raise ParamsError(f"{len(self.mel_centres_hz)} mel_centres_hz and {len(self.mel_widths_hz)} widths for n_mels={self.n_mels}")
         if self.encoder_channels % (2 * self.encoder_heads):
@@ -398,7 +400,7 @@ class Tts(nn.Module):
 
 def _estimator(config: TtsConfig) -> nn.Module:
     style_channels = N_WHO_CHANNELS + PSD_CHANNELS[config.psd_image]
-    sizes = config.unet_channels, config.unet_levels, style_channels
+    sizes = config.unet_channels, config.unet_levels, config.unet_fold, style_channels
     if config.estimator == "diffusers_unet":
         return DiffusersUNet(*sizes, _SEQUENCE_CHANNELS, config.emotion_channels)
     return GradUNet(*sizes, _SEQUENCE_CHANNELS if config.attention == "cross" else None)

@@ -198,6 +198,7 @@ class ModelParams(Section):
     mu_sees: Literal["text", "prosody"]
     unet_channels: Annotated[int, Field(ge=8, le=256, multiple_of=8)]
     unet_levels: Annotated[int, Field(ge=2, le=4)]
+    unet_fold: Annotated[int, Field(ge=1, le=8)]
     encoder_channels: Annotated[int, Field(ge=32, le=512)]
     encoder_layers: Annotated[int, Field(ge=1, le=12)]
     encoder_heads: Annotated[int, Field(ge=1, le=8)]

@@ -15,6 +15,7 @@ from schemas.tables.features import features_contract
 from schemas.tables.quality import QUALITY
 from workflows.dataset_summary import CorpusSummary, summarise
 from workflows.dataset_version import Version
+from workflows.markdown import columns, table
 
 _SPLITS = ("train", "validation", "test")
 _SIZES = ((1000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -61,8 +62,8 @@ def card(corpora: list[CorpusSummary], params: CardStageParams) -> str:
         "import polars\n"
         f'polars.read_parquet("extract/{corpora[0].corpus}/features-*.parquet")\n```',
         *(_section(corpus) for corpus in corpora),
-        "## Columns of features\n\n" + _columns(features_contract(params.mel.n_mels).arrow),
-        "## Columns of quality\n\n" + _columns(QUALITY.arrow),
+        "## Columns of features\n\n" + columns(features_contract(params.mel.n_mels)),
+        "## Columns of quality\n\n" + columns(QUALITY),
     ]
     return f"---\n{header}---\n\n" + "\n\n".join(sections) + "\n"
 
@@ -95,9 +96,9 @@ def _section(corpus: CorpusSummary) -> str:
         "### Utterances and minutes by speaker, emotion and split",
         _hours(corpus),
         "### Rejected",
-        _table(["stage", "reason", "utterances"], [[*key, str(n)] for key, n in corpus.rejects.items()]) if corpus.rejects else "None.",
+        table(["stage", "reason", "utterances"], [[*key, str(n)] for key, n in corpus.rejects.items()]) if corpus.rejects else "None.",
         "### Made with",
-        _table(["part", "parameters", "tools", "code"], [_made(part, step) for part, step in corpus.recipe.items()]),
+        table(["part", "parameters", "tools", "code"], [_made(part, step) for part, step in corpus.recipe.items()]),
     ]
     return "\n\n".join(parts)
 
@@ -108,7 +109,7 @@ def _hours(corpus: CorpusSummary) -> str:
         for speaker, emotion in sorted({place[:2] for place in corpus.utterances})
     ]
     rows.append(["all", "all", *(_cell(corpus, split=split) for split in _SPLITS)])
-    return _table(["speaker", "emotion", *_SPLITS], rows)
+    return table(["speaker", "emotion", *_SPLITS], rows)
 
 
 def _cell(corpus: CorpusSummary, **where: str) -> str:
@@ -119,15 +120,6 @@ def _cell(corpus: CorpusSummary, **where: str) -> str:
 def _made(part: str, step: dict[str, Any]) -> list[str]:
     params = [f"`{section}.{name}: {value}`" for section, values in step["params"].items() for name, value in values.items()]
     return [part, " ".join(params), ", ".join(f"{name} {version}" for name, version in step["tools"].items()), str(step["code"])]
-
-
-def _columns(schema: Any) -> str:
-    return _table(["column", "type"], [[f"`{field.name}`", f"`{field.type}`"] for field in schema])
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def main(

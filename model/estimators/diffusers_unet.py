@@ -9,6 +9,7 @@ import torch.nn.functional as F  # noqa: N812  torch's own habit
 from torch import Tensor, nn
 
 from model.conditioning import Style
+from model.estimators.folding import folded, unfolded
 from model.estimators.grad_unet import TIME_SCALE
 
 N_GROUPS = 8
@@ -26,19 +27,21 @@ class DiffusersUNet(nn.Module):
     channels
         Of the first level, doubled at each further one; a multiple of `HEAD_CHANNELS` and `N_GROUPS`.
     n_levels
-        Resolutions; n_mels must divide by ``2 ** (n_levels - 1)``. The first is a `DownBlock2D`, the others attend.
+        Resolutions; n_mels must divide by ``fold * 2 ** (n_levels - 1)``. The first is a `DownBlock2D`, the others attend.
+    fold
+        Mel bands that the first level takes together as channels.
     style_channels, sequence_channels, emotion_channels
         Channels of the style image, the style sequence and the emotion embedding.
     """
 
-    def __init__(self, channels: int, n_levels: int, style_channels: int, sequence_channels: int, emotion_channels: int) -> None:
+    def __init__(self, channels: int, n_levels: int, fold: int, style_channels: int, sequence_channels: int, emotion_channels: int) -> None:
         super().__init__()
         from diffusers import UNet2DConditionModel  # 4 s of CPU time: only where it is used
 
         attending = n_levels - 1
         self.unet = UNet2DConditionModel(
-            in_channels=2 + style_channels,
-            out_channels=1,
+            in_channels=fold * (2 + style_channels),
+            out_channels=fold,
             down_block_types=("DownBlock2D", *["CrossAttnDownBlock2D"] * attending),
             up_block_types=(*["CrossAttnUpBlock2D"] * attending, "UpBlock2D"),
             block_out_channels=tuple(channels * 2**level for level in range(n_levels)),
@@ -52,6 +55,7 @@ class DiffusersUNet(nn.Module):
         nn.init.zeros_(self.unet.conv_out.weight)
         nn.init.zeros_(self.unet.conv_out.bias)
         self.stride = 2 ** (n_levels - 1)
+        self.fold = fold
 
     def forward(self, x_t: Tensor, t: Tensor, mu: Tensor, mask: Tensor, style: Style) -> Tensor:
         """Predict; arguments and result as those of `GradUNet.forward`."""
@@ -69,6 +73,6 @@ class DiffusersUNet(nn.Module):
     def _noise(self, image: Tensor, t: Tensor, sequence: Tensor, emotion: Tensor) -> Tensor:
         """Rows of one length, (B, C, T, M) -> (B, T, M)."""
         n_frames = image.shape[2]
-        padded = F.pad(image, (0, 0, 0, -n_frames % self.stride))
+        padded = folded(F.pad(image, (0, 0, 0, -n_frames % self.stride)), self.fold)
         out: Tensor = self.unet(padded, TIME_SCALE * t, sequence, class_labels=emotion.mean(dim=1)).sample
-        return out[:, 0, :n_frames]
+        return unfolded(out, self.fold)[:, 0, :n_frames]

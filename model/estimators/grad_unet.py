@@ -13,6 +13,7 @@ import torch.nn.functional as F  # noqa: N812  torch's own habit
 from torch import Tensor, nn
 
 from model.conditioning import Style
+from model.estimators.folding import folded, unfolded
 from model.layers import rotate
 
 N_GROUPS = 8
@@ -32,17 +33,19 @@ class GradUNet(nn.Module):
     channels
         Of the first level, doubled at each further one; a multiple of `N_GROUPS`.
     n_levels
-        Resolutions; n_mels must divide by ``2 ** (n_levels - 1)``.
+        Resolutions; n_mels must divide by ``fold * 2 ** (n_levels - 1)``.
+    fold
+        Mel bands that the first level takes together as channels: the whole network is that much narrower and cheaper.
     style_channels
         Channels of the style image.
     sequence_channels
         Channels of the style sequence, which all attention then goes to; None: linear attention of the image over itself.
     """
 
-    def __init__(self, channels: int, n_levels: int, style_channels: int, sequence_channels: int | None) -> None:
+    def __init__(self, channels: int, n_levels: int, fold: int, style_channels: int, sequence_channels: int | None) -> None:
         super().__init__()
         widths = [channels * 2**level for level in range(n_levels)]
-        inner = list(zip([2 + style_channels, *widths[:-1]], widths, strict=True))
+        inner = list(zip([fold * (2 + style_channels), *widths[:-1]], widths, strict=True))
         self.time = nn.Sequential(nn.Linear(channels, 4 * channels), nn.Mish(), nn.Linear(4 * channels, channels))
 
         def level(a: int, b: int, depth: int) -> Level:
@@ -56,8 +59,9 @@ class GradUNet(nn.Module):
         self.ups = nn.ModuleList(level(2 * b, a, depth) for depth, (a, b) in reversed(list(enumerate(inner))[1:]))
         self.grows = nn.ModuleList(nn.ConvTranspose2d(a, a, 4, stride=2, padding=1) for a, _ in reversed(inner[1:]))
         self.last = Block(2 * channels, channels)
-        self.out = nn.Conv2d(channels, 1, 1, bias=False)
+        self.out = nn.Conv2d(channels, fold, 1, bias=False)
         nn.init.zeros_(self.out.weight)
+        self.fold = fold
         self.stride = 2 ** (n_levels - 1)
         self.channels = channels
 
@@ -85,7 +89,8 @@ class GradUNet(nn.Module):
         spare = -n_frames % self.stride
         image, frames = F.pad(image, (0, 0, 0, spare)), F.pad(mask, (0, 0, 0, spare)).unsqueeze(1)  # frames (B, 1, T, 1)
         keys = None if style.sequence is None else Keys(style.sequence, _none_if_full(mask.unsqueeze(1)))
-        noise = self._image_to_noise(image, self.time(time_embedding(t, self.channels)), _none_if_full(frames), keys)
+        time = self.time(time_embedding(t, self.channels))
+        noise = unfolded(self._image_to_noise(folded(image, self.fold), time, _none_if_full(frames), keys), self.fold)
         return noise[:, 0, :n_frames] * mask
 
     def _image_to_noise(self, x: Tensor, time: Tensor, mask: Tensor | None, keys: "Keys | None") -> Tensor:

@@ -11,7 +11,7 @@ import pandera.pandas as pandera
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.tables.contract import Contract
+from schemas.tables.contract import Contract, field
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,17 @@ _interval = pa.struct(
 
 _ARROW = pa.schema(
     [
-        pa.field("utterance_id", pa.string(), nullable=False),
-        pa.field("words", pa.list_(pa.field("element", _interval, nullable=False)), nullable=False),  # without silences; may be empty
-        pa.field("phones", pa.list_(pa.field("element", _interval, nullable=False)), nullable=False),  # tile [0, duration_s]
-        pa.field("duration_s", pa.float64(), nullable=False),  # of the recording
-        pa.field("score", pa.float64()),  # mean log-likelihood a frame; null where the aligner gives none
-        pa.field("text_read", pa.string(), nullable=False),  # the words as read, after normalisation; "" for textgrid
-        pa.field("aligner", pa.string(), nullable=False),  # name and version, such as "pocketsphinx 5.1.1"
+        field("utterance_id", pa.string(), "corpus/speaker/stem"),
+        field(
+            "words",
+            pa.list_(pa.field("element", _interval, nullable=False)),
+            "intervals (label, start_s, end_s) without silences; may be empty",
+        ),
+        field("phones", pa.list_(pa.field("element", _interval, nullable=False)), "intervals that tile [0, duration_s], silence included"),
+        field("duration_s", pa.float64(), "of the recording, s"),
+        field("score", pa.float64(), "mean log-likelihood a frame; null where the aligner gives none", nullable=True),
+        field("text_read", pa.string(), "the words as read, after normalisation; '' for textgrid"),
+        field("aligner", pa.string(), "name and version, such as 'pocketsphinx 5.1.1'"),
     ]
 )
 
@@ -80,14 +84,21 @@ _ROWS = pandera.DataFrameSchema(
     }
 )
 
-_FINGERPRINT = pa.field("fingerprint", pa.string(), nullable=False)
+_FINGERPRINT = field("fingerprint", pa.string(), "of all that the row follows from")
 
 ALIGNMENTS = Contract(name="alignments", arrow=_ARROW, primary_key="utterance_id", summary=_summary, rows=_ROWS)
 
 # Phones after refinement and how well they fit, kept for the next run; `fingerprint` is of the first pass and of what the model learned on.
 REFINED = Contract(
     name="refined",
-    arrow=pa.schema([_ARROW.field("utterance_id"), _ARROW.field("phones"), pa.field("fit", pa.float64(), nullable=False), _FINGERPRINT]),
+    arrow=pa.schema(
+        [
+            _ARROW.field("utterance_id"),
+            _ARROW.field("phones"),
+            field("fit", pa.float64(), "log-likelihood a frame to that of the best phone, mean over speech"),
+            _FINGERPRINT,
+        ]
+    ),
     primary_key="utterance_id",
     summary=lambda table: pd.DataFrame({"n_phones": pc.list_value_length(table.column("phones")).to_pandas()}),
     rows=pandera.DataFrameSchema({"n_phones": pandera.Column("int32", pandera.Check.ge(1))}),

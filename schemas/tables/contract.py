@@ -1,6 +1,7 @@
 """What a table promises: exact Arrow schema, primary key, sort order, and row checks (pandera)."""
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -10,6 +11,11 @@ import pyarrow.compute as pc
 from pandera.errors import SchemaErrors
 
 from schemas.errors import TableError
+
+
+def field(name: str, value_type: pa.DataType, description: str, *, nullable: bool = False) -> pa.Field:
+    """A column of a contract: what it holds, with unit and range, goes into the documents and not into the file."""
+    return pa.field(name, value_type, nullable=nullable, metadata={"description": description})
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,7 @@ class Contract:
     name
         The table's name in messages.
     arrow
-        Exact columns, order and types of the file.
+        Exact columns, order and types of the file, made of `field`.
     primary_key
         Column that is unique and not null, and by which rows are sorted.
     summary
@@ -44,6 +50,12 @@ class Contract:
     primary_key: str
     summary: Callable[[pa.Table], pd.DataFrame]
     rows: pandera.DataFrameSchema
+    descriptions: Mapping[str, str] = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        told = {column.name: (column.metadata or {}).get(b"description", b"").decode() for column in self.arrow}
+        object.__setattr__(self, "descriptions", told)
+        object.__setattr__(self, "arrow", pa.schema([column.remove_metadata() for column in self.arrow]))
 
     def check_columns(self, table: pa.Table) -> None:
         """Raise `TableError` unless columns, their order and their types are exactly the contract's."""

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from schemas.tables.contract import Contract
+from schemas.tables.contract import Contract, field
 from schemas.tables.utterances import EMOTIONS, SPLITS
 
 _A_FRAME = ("f0_hz", "voiced", "energy_db", "mel_ln")
@@ -40,28 +40,32 @@ _parts = pa.struct([pa.field(part, pa.string(), nullable=False) for part in PART
 def _arrow(n_mels: int) -> pa.Schema:
     return pa.schema(
         [
-            pa.field("utterance_id", pa.string(), nullable=False),
-            pa.field("corpus", pa.string(), nullable=False),
-            pa.field("speaker", pa.string(), nullable=False),
-            pa.field("emotion", pa.string(), nullable=False),
-            pa.field("intensity", pa.float32()),
-            pa.field("language", pa.string(), nullable=False),
-            pa.field("split", pa.string(), nullable=False),
-            pa.field("text", pa.string(), nullable=False),
-            pa.field("phones", _list_of(pa.string()), nullable=False),
-            pa.field("duration_frames", _list_of(pa.int32()), nullable=False),  # a phone; by cumulative rounding
-            pa.field("n_frames", pa.int32(), nullable=False),
-            pa.field("f0_hz", _list_of(pa.float32()), nullable=False),  # a frame; NaN where unvoiced
-            pa.field("voiced", _list_of(pa.bool_()), nullable=False),  # a frame
-            pa.field("energy_db", _list_of(pa.float32()), nullable=False),  # a frame; dB re full scale
-            pa.field("mel_ln", _list_of(pa.list_(pa.field("element", pa.float32(), nullable=False), n_mels)), nullable=False),
-            pa.field("phone_log_f0", _list_of(pa.float32()), nullable=False),  # mean ln(Hz) of voiced frames; NaN where none
-            pa.field("phone_log_f0_slope", _list_of(pa.float32()), nullable=False),  # ln(Hz) a second; NaN below 2 voiced frames
-            pa.field("phone_energy_db", _list_of(pa.float32()), nullable=False),  # mean over frames; NaN where 0 frames
-            pa.field("f0_floor_hz", pa.float32(), nullable=False),  # limits that the extractor ran with
-            pa.field("f0_ceiling_hz", pa.float32(), nullable=False),
-            pa.field("fingerprint", pa.string(), nullable=False),  # sha256 of all that the row depends on
-            pa.field("fingerprints", _parts, nullable=False),  # of each part alone: see pipeline.fingerprints
+            field("utterance_id", pa.string(), "corpus/speaker/stem"),
+            field("corpus", pa.string(), "name of its block under corpora in params.yaml"),
+            field("speaker", pa.string(), "corpus/speaker"),
+            field("emotion", pa.string(), "canonical emotion"),
+            field("intensity", pa.float32(), "0 .. 1; null where the corpus has none", nullable=True),
+            field("language", pa.string(), "espeak-ng voice name such as en-us"),
+            field("split", pa.string(), "train, validation or test"),
+            field("text", pa.string(), "as given by the corpus"),
+            field("phones", _list_of(pa.string()), "in order, silence included (written sil)"),
+            field("duration_frames", _list_of(pa.int32()), "of each phone, by cumulative rounding; sums to n_frames"),
+            field("n_frames", pa.int32(), "frames of the recording"),
+            field("f0_hz", _list_of(pa.float32()), "F0 of each frame, Hz; NaN where unvoiced"),
+            field("voiced", _list_of(pa.bool_()), "of each frame"),
+            field("energy_db", _list_of(pa.float32()), "level of each frame, dB re full scale"),
+            field(
+                "mel_ln",
+                _list_of(pa.list_(pa.field("element", pa.float32(), nullable=False), n_mels)),
+                "a frame; natural log of magnitude in each mel band",
+            ),
+            field("phone_log_f0", _list_of(pa.float32()), "of each phone: mean ln(F0 in Hz) of voiced frames; NaN where none"),
+            field("phone_log_f0_slope", _list_of(pa.float32()), "of each phone: slope of ln(F0), a second; NaN below 2 voiced frames"),
+            field("phone_energy_db", _list_of(pa.float32()), "of each phone: mean energy_db; NaN where it has 0 frames"),
+            field("f0_floor_hz", pa.float32(), "lowest F0 that the extractor looked for, Hz"),
+            field("f0_ceiling_hz", pa.float32(), "highest F0 that the extractor looked for, Hz"),
+            field("fingerprint", pa.string(), "SHA-256 of all that the row depends on"),
+            field("fingerprints", _parts, "of mel, pitch, energy and durations, each alone (pipeline.fingerprints)"),
         ]
     )
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
 
-from schemas.tables.contract import Contract
+from schemas.tables.contract import Contract, field
 
 
 def _summary(table: pa.Table) -> pd.DataFrame:
@@ -20,15 +20,15 @@ PROBES = Contract(
     name="probes",
     arrow=pa.schema(
         [
-            pa.field("utterance_id", pa.string(), nullable=False),
-            pa.field("sample_rate_hz", pa.int32(), nullable=False),
-            pa.field("n_samples", pa.int64(), nullable=False),  # a channel
-            pa.field("n_channels", pa.int16(), nullable=False),
-            pa.field("duration_s", pa.float64(), nullable=False),
-            pa.field("peak_db", pa.float64(), nullable=False),
-            pa.field("swing_db", pa.float64(), nullable=False),
-            pa.field("sha256", pa.string(), nullable=False),  # of the file's bytes
-            pa.field("decoded_by", pa.string(), nullable=False),  # versions and limit of what decoded it
+            field("utterance_id", pa.string(), "corpus/speaker/stem"),
+            field("sample_rate_hz", pa.int32(), "of the file, Hz"),
+            field("n_samples", pa.int64(), "of the file, a channel"),
+            field("n_channels", pa.int16(), "of the file"),
+            field("duration_s", pa.float64(), "of the recording, s"),
+            field("peak_db", pa.float64(), "dB re full scale of the loudest sample"),
+            field("swing_db", pa.float64(), "dB re full scale of the largest distance from a channel's own offset"),
+            field("sha256", pa.string(), "of the file's bytes"),
+            field("decoded_by", pa.string(), "versions and limit of what decoded it"),
         ]
     ),
     primary_key="utterance_id",

@@ -8,19 +8,19 @@ import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
 
-from schemas.tables.contract import Contract
+from schemas.tables.contract import Contract, field
 
-MEASURES = (
-    "phone_rate_hz",
-    "duration_outlier_share",
-    "clipping_share",
-    "snr_db",
-    "voiced_share",
-    "edge_level_db",
-    "leading_silence_s",
-    "trailing_silence_s",
-    "longest_pause_s",
-)
+MEASURES = {
+    "phone_rate_hz": "phones a second of speech",
+    "duration_outlier_share": "phones far from their typical length among all, 0 .. 1",
+    "clipping_share": "samples on flat tops among all, 0 .. 1",
+    "snr_db": "speech over the quietest twentieth of the recording, dB",
+    "voiced_share": "voiced frames among those of speech, 0 .. 1",
+    "edge_level_db": "louder of the first and last 20 ms, dB re speech",
+    "leading_silence_s": "before the first phone, s",
+    "trailing_silence_s": "after the last phone, s",
+    "longest_pause_s": "between two phones, s",
+}
 
 
 def _summary(table: pa.Table) -> pd.DataFrame:
@@ -35,11 +35,11 @@ QUALITY = Contract(
     name="quality",
     arrow=pa.schema(
         [
-            pa.field("utterance_id", pa.string(), nullable=False),
-            pa.field("alignment_score", pa.float64()),  # null where the aligner gives none
-            *(pa.field(name, pa.float64(), nullable=False) for name in MEASURES),
-            pa.field("rejected_for", pa.string(), nullable=False),  # the reason of the first limit broken; "" for none
-            pa.field("fingerprint", pa.string(), nullable=False),  # of what the measures of the audio depend on
+            field("utterance_id", pa.string(), "corpus/speaker/stem"),
+            field("alignment_score", pa.float64(), "the aligner's own; null where it gives none", nullable=True),
+            *(field(name, pa.float64(), description) for name, description in MEASURES.items()),
+            field("rejected_for", pa.string(), "reason code of the first limit that it breaks; '' for none"),
+            field("fingerprint", pa.string(), "of what the measures of the audio depend on"),
         ]
     ),
     primary_key="utterance_id",

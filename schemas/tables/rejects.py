@@ -10,18 +10,23 @@ import pyarrow as pa
 
 from schemas.errors import RowError
 from schemas.reasons import LASTING, Reason
-from schemas.tables.contract import Contract
+from schemas.tables.contract import Contract, field
 
 STAGES = ("ingest", "align", "extract", "synthesize", "evaluate")
 
 _ARROW = pa.schema(
     [
-        pa.field("utterance_id", pa.string(), nullable=False),
-        pa.field("stage", pa.string(), nullable=False),  # one of STAGES
-        pa.field("reason", pa.string(), nullable=False),  # a value of schemas.reasons.Reason
-        pa.field("detail", pa.string(), nullable=False),  # what was seen, for a person
-        pa.field("value", pa.float64()),  # the number that broke the rule; null where there is none
-        pa.field("fingerprint", pa.string()),  # of all that a lasting reason follows from; null where the row is tried again in each run
+        field("utterance_id", pa.string(), "corpus/speaker/stem"),
+        field("stage", pa.string(), "that rejected it"),
+        field("reason", pa.string(), "code, see docs/reasons.md"),
+        field("detail", pa.string(), "what was seen, for a person"),
+        field("value", pa.float64(), "the number that broke the rule; null where there is none", nullable=True),
+        field(
+            "fingerprint",
+            pa.string(),
+            "of all that a lasting reason follows from; null where the row is tried again in each run",
+            nullable=True,
+        ),
     ]
 )
 

@@ -10,13 +10,9 @@ import pandera.pandas as pandera
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.tables.contract import Contract
+from schemas.tables.contract import Contract, field
 
 CORPUS_ROW = "*"
-
-
-def _field(name: str, value_type: pa.DataType) -> pa.Field:
-    return pa.field(name, value_type, nullable=False)
 
 
 def _summary(table: pa.Table) -> pd.DataFrame:
@@ -28,12 +24,17 @@ PITCH_LIMITS = Contract(
     name="pitch_limits",
     arrow=pa.schema(
         [
-            _field("speaker", pa.string()),
-            _field("floor_hz", pa.float64()),  # limits of the second pass
-            _field("ceiling_hz", pa.float64()),
-            pa.field("quartile_1_hz", pa.float64()),  # of the first pass's voiced frames; null where limits are fixed or nothing was voiced
-            pa.field("quartile_3_hz", pa.float64()),
-            _field("n_utterances", pa.int64()),  # looked at in the first pass
+            field("speaker", pa.string(), "corpus/speaker"),
+            field("floor_hz", pa.float64(), "lowest F0 of the second pass, Hz"),
+            field("ceiling_hz", pa.float64(), "highest F0 of the second pass, Hz"),
+            field(
+                "quartile_1_hz",
+                pa.float64(),
+                "of F0 in the first pass, Hz; null where limits are fixed or nothing was voiced",
+                nullable=True,
+            ),
+            field("quartile_3_hz", pa.float64(), "the same, third quartile", nullable=True),
+            field("n_utterances", pa.int64(), "that the first pass looked at"),
         ]
     ),
     primary_key="speaker",
@@ -47,10 +48,12 @@ PITCH_SAMPLES = Contract(
     name="pitch_samples",
     arrow=pa.schema(
         [
-            _field("utterance_id", pa.string()),
-            _field("speaker", pa.string()),
-            _field("histogram", pa.list_(_field("element", pa.int32()))),  # voiced frames in bins of 1/100 octave from 20 Hz
-            _field("fingerprint", pa.string()),  # of recording, widest limits and all that the search depends on
+            field("utterance_id", pa.string(), "corpus/speaker/stem"),
+            field("speaker", pa.string(), "corpus/speaker"),
+            field(
+                "histogram", pa.list_(pa.field("element", pa.int32(), nullable=False)), "voiced frames in bins of 1/100 octave from 20 Hz"
+            ),
+            field("fingerprint", pa.string(), "of recording, widest limits and all that the search depends on"),
         ]
     ),
     primary_key="utterance_id",
@@ -62,16 +65,16 @@ STATISTICS = Contract(
     name="statistics",
     arrow=pa.schema(
         [
-            _field("speaker", pa.string()),
-            _field("n_utterances", pa.int64()),
-            _field("n_frames", pa.int64()),
-            _field("n_voiced_frames", pa.int64()),
-            _field("log_f0_mean", pa.float64()),  # ln(Hz) over voiced frames
-            _field("log_f0_std", pa.float64()),
-            _field("energy_mean_db", pa.float64()),  # over frames of phones that are not silence
-            _field("energy_std_db", pa.float64()),
-            _field("mel_mean_ln", pa.float64()),  # over all frames and bands
-            _field("mel_std_ln", pa.float64()),
+            field("speaker", pa.string(), "corpus/speaker"),
+            field("n_utterances", pa.int64(), "of the training split"),
+            field("n_frames", pa.int64(), "of these utterances"),
+            field("n_voiced_frames", pa.int64(), "of these frames"),
+            field("log_f0_mean", pa.float64(), "mean of ln(F0 in Hz) over voiced frames"),
+            field("log_f0_std", pa.float64(), "standard deviation of the same"),
+            field("energy_mean_db", pa.float64(), "mean over frames of phones that are not silence, dB re full scale"),
+            field("energy_std_db", pa.float64(), "standard deviation of the same"),
+            field("mel_mean_ln", pa.float64(), "mean of log-mel over all frames and bands, ln"),
+            field("mel_std_ln", pa.float64(), "standard deviation of the same"),
         ]
     ),
     primary_key="speaker",

@@ -8,7 +8,7 @@ import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
 
-from schemas.tables.contract import Contract
+from schemas.tables.contract import Contract, field
 
 EMOTIONS = (
     "neutral", "calm", "happy", "sad", "angry", "fearful", "disgusted", "surprised", "bored", "contemptuous", "excited",
@@ -20,23 +20,23 @@ MAX_ID_CHARS = 400
 
 _ARROW = pa.schema(
     [
-        pa.field("utterance_id", pa.string(), nullable=False),
-        pa.field("corpus", pa.string(), nullable=False),
-        pa.field("speaker", pa.string(), nullable=False),  # corpus/speaker, unique across corpora
-        pa.field("emotion", pa.string(), nullable=False),  # one of EMOTIONS
-        pa.field("emotion_label", pa.string(), nullable=False),  # the corpus's own label; "" where it has none
-        pa.field("intensity", pa.float32()),  # 0 .. 1; null where the corpus has none
-        pa.field("language", pa.string(), nullable=False),  # espeak-ng voice name such as en-us
-        pa.field("gender", pa.string(), nullable=False),  # one of GENDERS
-        pa.field("text", pa.string(), nullable=False),  # as given by the corpus, outer white space removed
-        pa.field("audio_path", pa.string(), nullable=False),  # relative to the corpus root
-        pa.field("audio_sha256", pa.string(), nullable=False),  # of the file's bytes, hex
-        pa.field("sample_rate_hz", pa.int32(), nullable=False),  # of the file
-        pa.field("n_samples", pa.int64(), nullable=False),  # of the file, a channel
-        pa.field("n_channels", pa.int16(), nullable=False),
-        pa.field("duration_s", pa.float64(), nullable=False),
-        pa.field("peak_db", pa.float32(), nullable=False),  # dB re full scale of the loudest sample
-        pa.field("split", pa.string(), nullable=False),  # one of SPLITS
+        field("utterance_id", pa.string(), "corpus/speaker/stem"),
+        field("corpus", pa.string(), "name of its block under corpora in params.yaml"),
+        field("speaker", pa.string(), "corpus/speaker, unique across corpora"),
+        field("emotion", pa.string(), "canonical, one of EMOTIONS in schemas/tables/utterances.py"),
+        field("emotion_label", pa.string(), "the corpus's own label; '' where it has none"),
+        field("intensity", pa.float32(), "0 .. 1; null where the corpus has none", nullable=True),
+        field("language", pa.string(), "espeak-ng voice name such as en-us"),
+        field("gender", pa.string(), "female, male, other or unknown"),
+        field("text", pa.string(), "as given by the corpus, outer white space removed"),
+        field("audio_path", pa.string(), "relative to the corpus root"),
+        field("audio_sha256", pa.string(), "of the file's bytes, hex"),
+        field("sample_rate_hz", pa.int32(), "of the file, Hz"),
+        field("n_samples", pa.int64(), "of the file, a channel"),
+        field("n_channels", pa.int16(), "of the file"),
+        field("duration_s", pa.float64(), "of the recording, s"),
+        field("peak_db", pa.float32(), "dB re full scale of the loudest sample"),
+        field("split", pa.string(), "train, validation or test"),
     ]
 )
 

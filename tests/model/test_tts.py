@@ -26,6 +26,7 @@ CONFIG = TtsConfig(
     n_mels=N_MELS,
     unet_channels=8,
     unet_levels=3,
+    unet_fold=1,
     encoder_channels=32,
     encoder_layers=1,
     encoder_heads=2,
@@ -58,6 +59,7 @@ def sampling(n_steps: int, sampler: str = "ode2") -> Sampling:
 NETWORKS = {
     "linear": {},
     "cross": {"attention": "cross"},
+    "folded": {"attention": "cross", "unet_fold": 2},
     "diffusers": {"estimator": "diffusers_unet", "attention": "cross", "unet_channels": 16, "unet_levels": 2},
 }
 

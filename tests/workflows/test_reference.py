@@ -1,0 +1,50 @@
+"""The documents that are written by the code say all of it."""
+
+import yaml
+
+from schemas.params import Params, load_params
+from tests.conftest import PROJECT
+from workflows import reference
+from workflows.markdown import table
+
+PARAMS, DVC = ((PROJECT / name).read_text(encoding="utf-8") for name in ("params.yaml", "dvc.yaml"))
+
+
+def test_every_parameter_has_a_row_with_its_meaning():
+    page = reference.params_page(PARAMS)
+    sections = {part.splitlines()[0]: part for part in page.split("\n## ")[1:]}
+    for name, section in load_params(PROJECT / "params.yaml", Params).model_dump().items():
+        keys = next(iter(section.values())) if name == "corpora" else section
+        assert [key for key in keys if not isinstance(keys[key], dict) and f"| `{key}` |" not in sections[name]] == []
+
+
+def test_a_comment_over_several_lines_is_told_whole():
+    page = reference.params_page("a:\n  key: 1   # starts here; 0 .. 2\n           # and ends here\n")
+    assert "| `key` | `1` | starts here; 0 .. 2 and ends here |" in page
+
+
+def test_every_column_of_every_table_is_described():
+    contracts = reference.contracts()
+    assert {"utterances", "alignments", "features", "quality", "rejects", "synthesis", "evaluation"} <= {one.name for one in contracts}
+    assert [(one.name, name) for one in contracts for name, told in one.descriptions.items() if not told] == []
+
+
+def test_every_stage_and_every_command_has_its_help():
+    page = reference.commands_page(DVC)
+    modules = reference.stage_modules(yaml.safe_load(DVC))
+    assert len(modules) >= 9
+    assert [name for name in modules if f"`python -m {name}`" not in page] == []
+    assert "`espressivo dataset diff`" in page
+    assert "| " not in [line.strip() for line in page.splitlines()]
+    without_help = [line for line in page.splitlines() if line.startswith("* `--") and ":" not in line and "--help" not in line]
+    assert without_help == []
+
+
+def test_links_of_the_readme_lead_into_the_site():
+    home = reference.pages(PROJECT)["index.md"]
+    assert "](docs/" not in home
+    assert "](corpora/README.md)" in home
+
+
+def test_a_bar_inside_a_cell_does_not_end_it():
+    assert table(["a"], [["x | y"]]).splitlines()[-1] == "| x \\| y |"
