@@ -78,7 +78,7 @@ def run(params: ReportStageParams, project: Path, data: Path, metrics: Path, plo
         rejects=_rejects(data, params),
         training=_read_json(metrics / "train.json"),
         curves=_curves(plots / "train"),
-        scores=_read_json(metrics / "evaluate.json"),
+        scores=_read_json(metrics / "evaluate.json")["kinds"],
         measures=MEASURES,
         synthesize=params.synthesize,
         examples=_examples(params, project, data, paths, utterances, synthesis, evaluation),
