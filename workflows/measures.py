@@ -5,11 +5,14 @@ All take frame-aligned tracks (see `warp`), use only frames where the measure is
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import dct
+from scipy.spatial.distance import cdist
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
 
 DB_PER_LN = 20.0 / np.log(10.0)
 GROSS_ERROR_RATIO = 0.2
+MCD_ORDER = 24
 
 
 def warp(from_frames: NDArray[np.int32], to_frames: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -36,6 +39,63 @@ def warp(from_frames: NDArray[np.int32], to_frames: NDArray[np.int32]) -> NDArra
 def log_mel_distance_db(real_ln: Floats, other_ln: Floats) -> float:
     """Root mean square difference of log-mel magnitudes, dB; arrays (n_frames, n_mels) in ln."""
     return float(np.sqrt(np.mean((np.asarray(other_ln, np.float64) - real_ln) ** 2)) * DB_PER_LN)
+
+
+def mel_cepstrum(mel_ln: Floats, order: int = MCD_ORDER) -> NDArray[np.float64]:
+    """Coefficients 1 .. `order` of the cosine series of each frame's log-mel magnitudes over the mel axis; the level, c0, is left out.
+
+    ``mel_ln[k] = c0 + sum over m of c_m cos(pi m (k + 0.5) / n_mels)``: the convention of SPTK's mel-cepstra, on the mel bands themselves.
+
+    Parameters
+    ----------
+    mel_ln
+        Shape (n_frames, n_mels), natural log.
+    order
+        Number of coefficients, < n_mels.
+
+    Returns
+    -------
+    cepstrum
+        float64 of shape (n_frames, order).
+    """
+    mel_ln = np.asarray(mel_ln, np.float64)
+    cepstrum: NDArray[np.float64] = dct(mel_ln, type=2, axis=-1)[:, 1 : order + 1] / mel_ln.shape[-1]
+    return cepstrum
+
+
+def mcd_db(real_ln: Floats, other_ln: Floats) -> float:
+    """Mel-cepstral distortion of frames that belong together, dB: the mean of ``10 / ln 10 * sqrt(2 * sum over m of (c_m - c'_m)^2)``.
+
+    Of one frame that is the root mean square difference in dB over mel bands, smoothed to `MCD_ORDER` coefficients and without the
+    difference in level; so it is never above the frame's `log_mel_distance_db`. Kubichek 1993; arrays (n_frames, n_mels) in ln.
+    """
+    if not len(real_ln):
+        return float("nan")
+    difference = mel_cepstrum(real_ln) - mel_cepstrum(other_ln)
+    return float(np.mean(np.sqrt(2.0 * np.sum(difference**2, axis=-1))) * DB_PER_LN / 2.0)
+
+
+def mcd_dtw_db(real_ln: Floats, other_ln: Floats) -> float:
+    """`mcd_db` of frames that dynamic time warping brings together: the mean over the path with the least sum of distances.
+
+    Parameters
+    ----------
+    real_ln, other_ln
+        Shapes (n, n_mels) and (m, n_mels), ln; n and m may differ.
+    """
+    if not len(real_ln) or not len(other_ln):
+        return float("nan")
+    from librosa.sequence import dtw  # 2 s to import: only where it is used
+
+    distance = cdist(mel_cepstrum(real_ln), mel_cepstrum(other_ln)) * np.sqrt(2.0) * DB_PER_LN / 2.0
+    _, path = dtw(C=distance)
+    return float(distance[path[:, 0], path[:, 1]].mean())
+
+
+def f0_bias_cents(asked_hz: Floats, realised_hz: Floats) -> float:
+    """Median of realised minus asked F0 in cents over frames voiced in both: a shift, that octave errors do not move."""
+    asked, realised = _voiced_in_both(asked_hz, realised_hz)
+    return float(np.median(1200.0 * np.log2(realised / asked))) if len(asked) else float("nan")
 
 
 def f0_rmse_cents(real_hz: Floats, other_hz: Floats) -> float:

@@ -27,7 +27,7 @@ from schemas.reasons import Reason
 from schemas.tables.features import features_contract
 from schemas.tables.rejects import reject_row
 from schemas.tables.speakers import CORPUS_ROW
-from schemas.tables.synthesis import synthesis_contract
+from schemas.tables.synthesis import SPLIT_SET, synthesis_contract
 from workflows.checkpoint import TtsMetadata, load_tts
 from workflows.dataset import Example, Statistics, collate, example_from
 from workflows.emotion_mix import mix_of, parse_mix
@@ -172,7 +172,7 @@ def _speak_rows(rows: list[dict[str, Any]], speaker: Speaker, out: Path) -> Iter
     for index, row in enumerate(rows):
         try:
             lengths = predicted.durations[index, : len(row["phones"])].tolist()
-            yield _rendered({**row, "predicted_duration_frames": lengths}, index, spoken, seeds[index], speaker, out)
+            yield _rendered({**row, "predicted_duration_frames": lengths}, asked[index], index, spoken, seeds[index], speaker, out)
         except (RowError, RuntimeError, ValueError) as error:
             yield error
 
@@ -237,7 +237,9 @@ def _examples(rows: list[dict[str, Any]], metadata: TtsMetadata) -> list[Example
     return [example_from(row, metadata.vocabulary, metadata.statistics) for row in rows]
 
 
-def _rendered(row: dict[str, Any], index: int, spoken: Spoken, seed: int, speaker: Speaker, out: Path) -> dict[str, object]:
+def _rendered(
+    row: dict[str, Any], asked: dict[str, Any], index: int, spoken: Spoken, seed: int, speaker: Speaker, out: Path
+) -> dict[str, object]:
     """Vocode one utterance of a batch, write both recordings, and give its row."""
     n_phones, params = len(row["phones"]), speaker.params
     durations = spoken.durations[index, :n_phones].astype(np.int32)
@@ -246,9 +248,16 @@ def _rendered(row: dict[str, Any], index: int, spoken: Spoken, seed: int, speake
         raise RowError(Reason.SYNTHESIS_FAILED, f"the model's mel of {len(mel_ln)} frames is empty or not finite")
     with speaker.clock.of("vocoder"):
         samples = speaker.vocode(mel_ln)
-    rate = params.frames.sample_rate_hz
+    rate, asked_for = params.frames.sample_rate_hz, params.synthesize
     return {
-        **{name: row[name] for name in ("utterance_id", "speaker", "emotion", "text", "phones")},
+        **{name: row[name] for name in ("utterance_id", "speaker", "text", "phones")},
+        "request_id": row["utterance_id"],
+        "set": SPLIT_SET,
+        "emotion": asked_for.emotion or row["emotion"],
+        "intensity": asked_for.emotion_scale,
+        "prosody": asked_for.prosody if asked_for.prosody_from is None else f"copy:{asked_for.prosody_from}",
+        "asked_f0_hz": np.asarray(asked["f0_hz"], np.float32),
+        "asked_energy_db": np.asarray(asked["energy_db"], np.float32),
         "duration_frames": durations.tolist(),
         "predicted_duration_frames": row["predicted_duration_frames"],
         "n_frames": len(mel_ln),
