@@ -12,7 +12,7 @@ import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
 
-from schemas.tables.contract import Contract
+from schemas.tables.contract import Contract, field
 
 KINDS = ("real", "copy", "model")
 
@@ -84,19 +84,19 @@ EVALUATION = Contract(
     name="evaluation",
     arrow=pa.schema(
         [
-            pa.field("key", pa.string(), nullable=False),
-            pa.field("kind", pa.string(), nullable=False),
-            pa.field("request_id", pa.string(), nullable=False),  # of the synthesis table
-            pa.field("utterance_id", pa.string()),  # of the recording; null where there is none
-            pa.field("set", pa.string(), nullable=False),  # as the synthesis table has it
-            pa.field("split", pa.string()),  # of the recording
-            pa.field("speaker", pa.string(), nullable=False),
-            pa.field("emotion", pa.string(), nullable=False),  # kind model: as asked; else the recording's own
-            pa.field("text", pa.string(), nullable=False),
-            pa.field("recognised_emotion", pa.string()),
-            pa.field("recognised_text", pa.string()),
+            field("key", pa.string(), "kind|request_id"),
+            field("kind", pa.string(), "real (the recording), copy (its mel through the vocoder) or model (synthesis)"),
+            field("request_id", pa.string(), "of the synthesis table"),
+            field("utterance_id", pa.string(), "of the recording; null where there is none", nullable=True),
+            field("set", pa.string(), "as the synthesis table has it"),
+            field("split", pa.string(), "of the recording", nullable=True),
+            field("speaker", pa.string(), "corpus/speaker"),
+            field("emotion", pa.string(), "kind model: as asked; else the recording's own"),
+            field("text", pa.string(), "what is said"),
+            field("recognised_emotion", pa.string(), "what the classifier finds likeliest; null where it was not asked", nullable=True),
+            field("recognised_text", pa.string(), "what the recogniser heard; null where it was not asked", nullable=True),
         ]
-        + [pa.field(name, pa.float64()) for name in MEASURES]
+        + [field(name, pa.float64(), text, nullable=True) for name, text in MEASURES.items()]
     ),
     primary_key="key",
     summary=_summary,

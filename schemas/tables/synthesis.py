@@ -12,7 +12,7 @@ import pandera.pandas as pandera
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.tables.contract import Contract
+from schemas.tables.contract import Contract, field
 
 SPLIT_SET = "split"  # set of the utterances of a split, spoken again
 _PER_FRAME = ("mel_ln", "asked_f0_hz", "asked_energy_db")
@@ -37,26 +37,26 @@ def synthesis_contract(n_mels: int) -> Contract:
         name="synthesis",
         arrow=pa.schema(
             [
-                pa.field("request_id", pa.string(), nullable=False),
-                pa.field("utterance_id", pa.string(), nullable=True),  # the recording behind it; null: none
-                pa.field("set", pa.string(), nullable=False),  # split, or the request table's name for a group
-                pa.field("speaker", pa.string(), nullable=False),
-                pa.field("emotion", pa.string(), nullable=False),  # as asked: a name, a mix, a schedule
-                pa.field("intensity", pa.float64(), nullable=False),  # guidance scale
-                pa.field("prosody", pa.string(), nullable=False),  # reference, predicted, copy:<utterance_id>
-                pa.field("text", pa.string(), nullable=False),
-                pa.field("phones", strings, nullable=False),
-                pa.field("duration_frames", ints, nullable=False),  # as synthesised
-                pa.field("predicted_duration_frames", ints, nullable=False),  # what the duration predictor says
-                pa.field("n_frames", pa.int32(), nullable=False),
-                pa.field("asked_f0_hz", floats, nullable=False),  # what the model was told to realise; NaN unvoiced
-                pa.field("asked_energy_db", floats, nullable=False),
-                pa.field("mel_ln", mel, nullable=False),  # as synthesised
-                pa.field("model_wav", pa.string(), nullable=False),
-                pa.field("copy_wav", pa.string(), nullable=True),  # the real mel through the vocoder
-                pa.field("seed", pa.int64(), nullable=False),
-                pa.field("seconds", pa.float64(), nullable=False),  # of audio
-                pa.field("lineage", pa.string(), nullable=False),  # JSON
+                field("request_id", pa.string(), "name of the request; of a re-synthesised split the utterance_id"),
+                field("utterance_id", pa.string(), "of the recording behind it; null where there is none", nullable=True),
+                field("set", pa.string(), "split, or the request table's own name for a group"),
+                field("speaker", pa.string(), "corpus/speaker"),
+                field("emotion", pa.string(), "as asked: a name, a mix such as angry:0.6,sad:0.4, or a schedule"),
+                field("intensity", pa.float64(), "guidance scale of the emotion"),
+                field("prosody", pa.string(), "reference, predicted or copy:<utterance_id>"),
+                field("text", pa.string(), "what is said"),
+                field("phones", strings, "in order, silence included (written sil)"),
+                field("duration_frames", ints, "of each phone, as synthesised"),
+                field("predicted_duration_frames", ints, "of each phone, as the duration predictor says"),
+                field("n_frames", pa.int32(), "as synthesised"),
+                field("asked_f0_hz", floats, "F0 of each frame that the model was told to realise, Hz; NaN where unvoiced"),
+                field("asked_energy_db", floats, "level of each frame that the model was told to realise, dB re full scale"),
+                field("mel_ln", mel, "a frame as synthesised; natural log of magnitude in each mel band"),
+                field("model_wav", pa.string(), "path of the synthesis inside the stage's folder"),
+                field("copy_wav", pa.string(), "path of the recording's mel through the vocoder; null without a recording", nullable=True),
+                field("seed", pa.int64(), "of the start noise"),
+                field("seconds", pa.float64(), "of audio"),
+                field("lineage", pa.string(), "JSON: dataset, parameters and commit that it comes from"),
             ]
         ),
         primary_key="request_id",
