@@ -12,7 +12,12 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 def columns(contract: Contract) -> str:
     """A contract's columns: name, type, what they hold."""
     rows = [
-        [f"`{field.name}`", f"`{field.type}`{' or null' if field.nullable else ''}", contract.descriptions[field.name]]
+        [f"`{field.name}`", f"`{field.type}`{' or null' if field.nullable else ''}", prose(contract.descriptions[field.name])]
         for field in contract.arrow
     ]
     return table(["column", "type", "what it holds"], rows)
+
+
+def prose(text: str) -> str:
+    """Text whose `<name>` is not taken for HTML."""
+    return text.replace("<", "&lt;")

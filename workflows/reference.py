@@ -16,7 +16,7 @@ from typer.cli import get_docs_for_click
 
 import schemas.tables
 from schemas.tables.contract import Contract
-from workflows.markdown import columns, table
+from workflows.markdown import columns, prose, table
 
 PACKAGES = ("schemas", "pipeline", "model", "workflows")
 _N_MELS = 80  # in the shown types of tables whose width is a parameter
@@ -53,9 +53,9 @@ def params_page(text: str) -> str:
         entry = re.match(r"^ +([\w]+):\s*(.*?)\s*#\s*(.+)$", line)
         more = re.match(r"^ +#\s*(.+)$", line)
         if entry and sections:
-            sections[-1][1].append([f"`{entry[1]}`", f"`{entry[2]}`" if entry[2] else "", entry[3]])
+            sections[-1][1].append([f"`{entry[1]}`", f"`{entry[2]}`" if entry[2] else "", prose(entry[3])])
         elif more and sections and sections[-1][1]:
-            sections[-1][1][-1][2] += " " + more[1]
+            sections[-1][1][-1][2] += " " + prose(more[1])
     parts = [f"## {name}\n\n{table(['key', 'value', 'meaning, [unit], range'], rows)}" for name, rows in sections if rows]
     return "# Parameters\n\nEvery knob, from `params.yaml` itself.\n\n" + "\n\n".join(parts) + "\n"
 

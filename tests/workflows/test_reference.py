@@ -19,8 +19,8 @@ def test_every_parameter_has_a_row_with_its_meaning():
 
 
 def test_a_comment_over_several_lines_is_told_whole():
-    page = reference.params_page("a:\n  key: 1   # starts here; 0 .. 2\n           # and ends here\n")
-    assert "| `key` | `1` | starts here; 0 .. 2 and ends here |" in page
+    page = reference.params_page("a:\n  key: 1   # <stem> starts here; 0 .. 2\n           # and ends here\n")
+    assert "| `key` | `1` | &lt;stem> starts here; 0 .. 2 and ends here |" in page
 
 
 def test_every_column_of_every_table_is_described():
