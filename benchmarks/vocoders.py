@@ -40,8 +40,8 @@ def vocoders(params: Params, also: dict[str, Path]) -> dict[str, Vocoder]:
 
 
 def recordings(root: Path, limit: int, sample_rate_hz: int) -> Iterator[NDArray[np.float32]]:
-    """Every nth WAV below a folder, at most `MAX_S` of it."""
-    paths = sorted(root.rglob("*.wav"))
+    """Every nth WAV or FLAC below a folder, at most `MAX_S` of it."""
+    paths = sorted(path for path in root.rglob("*") if path.suffix in (".wav", ".flac"))
     for path in paths[:: max(1, len(paths) // limit)][:limit]:
         yield audio.load(path, sample_rate_hz)[: int(MAX_S * sample_rate_hz)]
 
@@ -67,7 +67,7 @@ def mel_cepstral_distance_db(a_ln: NDArray[np.float32], b_ln: NDArray[np.float32
 
 
 def main(
-    corpus: Annotated[list[str], typer.Option(help="name=folder with WAVs below it")],
+    corpus: Annotated[list[str], typer.Option(help="name=folder with WAV or FLAC below it")],
     limit: Annotated[int, typer.Option(help="recordings a corpus")] = 8,
     also: Annotated[list[str] | None, typer.Option(help="name=HiFi-GAN checkpoint")] = None,
     params: Annotated[Path, typer.Option(help="params.yaml")] = Path("params.yaml"),
