@@ -14,6 +14,7 @@ import torch
 import typer
 
 from benchmarks.control import rows_of
+from model.tts import Sampling
 from pipeline import audio, shards, tracks
 from schemas.params import Params, load_params
 from workflows import emotion_classifier, measures
@@ -24,7 +25,8 @@ from workflows.emotion_mix import mix_of, parse_mix
 from workflows.evaluate import wide_enough
 from workflows.real_speech import described
 from workflows.recognisers import SAMPLE_RATE_HZ, error_rate, hama, phones_of
-from workflows.synthesize import speak, utterance_seed, with_predicted
+from workflows.requests import utterance_seed
+from workflows.speaking import speak, with_predicted
 from workflows.vocoders import Vocoder, load_vocoder
 
 SCALES = (0.0, 1.0, 2.0)
@@ -46,7 +48,9 @@ def synthesised(row: dict[str, Any], prosody: str, scale: float, model: torch.nn
     if prosody == "predicted":
         row = with_predicted(row, 0, model.predict(example.conditions, mix=mix), metadata.statistics[row["speaker"]])
         example = collate([example_from(row, metadata.vocabulary, metadata.statistics)])
-    spoken = speak(model, example, [utterance_seed(params.synthesize.seed, row["utterance_id"])], params.synthesize, mix)
+    given = params.synthesize
+    seeds = [utterance_seed(given.seed, row["utterance_id"])]
+    spoken = speak(model, example, seeds, Sampling(given.sampler, given.n_steps, given.temperature), mix)
     return row, np.ascontiguousarray(spoken.mel_ln[0, : row["n_frames"]])
 
 

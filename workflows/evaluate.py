@@ -103,13 +103,16 @@ def run(
     requests = _requests(synthesis, params.mel.n_mels)
     corpora = sorted({row["speaker"].partition("/")[0] for row in requests})
     paths = shards.corpora_shards(features.absolute(), corpora)
+    shard_of, speakers = _facts(paths, requests)
     names = judges.at_hand(judges.asked(params.evaluate))
     with ExitStack() as stack, cluster.one_cluster():
         roots = {name: storage.absolute(stack.enter_context(storage.opened(params.corpora[name].root, project, out))) for name in corpora}
         recordings = real_speech.recordings(ingest, roots) if names else {}
         voices = real_speech.learn_voices({row["speaker"] for row in requests}, recordings) if "speaker_similarity" in names else {}
         emotions = real_speech.learn_emotions(paths, params.evaluate.emotion_clips, params.frames.grid().hop_s)
-        pairs = _pair_up(requests, paths, recordings, params.evaluate.heard_requests)
+        heard = frozenset(real_speech.by_hash([row["request_id"] for row in requests], params.evaluate.heard_requests))
+        pairs = [_pair(row, shard_of, speakers, recordings, row["request_id"] in heard) for row in requests]
+        pairs.sort(key=lambda pair: (str(pair.shard), pair.request["request_id"]))
         task = partial(_measure_batch, folder=synthesis.absolute(), params=params, judging=Judging(names, voices, emotions))
         rows = [row for batch in cluster.map_batches(task, cluster.in_batches(pairs, ROWS_A_TASK), "evaluate") for row in batch]
     table = EVALUATION.table(rows)
@@ -187,28 +190,15 @@ def _requests(synthesis: Path, n_mels: int) -> list[dict[str, Any]]:
     return requests
 
 
-def _pair_up(requests: list[dict[str, Any]], paths: list[Path], recordings: dict[str, Recording], n_heard: int) -> list[Pair]:
-    shard_of, speakers = _facts(paths)
-    missing = [name for row in requests if (name := row["utterance_id"]) is not None and name not in shard_of]
-    missing += [row["speaker"] for row in requests if row["speaker"] not in speakers]
-    if missing:
-        raise TableError(f"{len(missing)} of what was synthesised has no features ({missing[:3]}); run `dvc repro synthesize`")
-    heard = set(real_speech.by_hash([row["request_id"] for row in requests], n_heard))
-    pairs = [
-        Pair(
-            row,
-            shard_of.get(row["utterance_id"]),
-            speakers[row["speaker"]],
-            recordings.get(row["utterance_id"]),
-            row["request_id"] in heard,
-        )
-        for row in requests
-    ]
-    return sorted(pairs, key=lambda pair: (str(pair.shard), pair.request["request_id"]))
+def _pair(
+    row: dict[str, Any], shard_of: dict[str, Path], speakers: dict[str, SpeakerFacts], recordings: dict[str, Recording], heard: bool
+) -> Pair:
+    name = row["utterance_id"]
+    return Pair(row, shard_of.get(name), speakers[row["speaker"]], recordings.get(name), heard)
 
 
-def _facts(paths: list[Path]) -> tuple[dict[str, Path], dict[str, SpeakerFacts]]:
-    """Shard of each utterance, and the facts of each speaker."""
+def _facts(paths: list[Path], requests: list[dict[str, Any]]) -> tuple[dict[str, Path], dict[str, SpeakerFacts]]:
+    """Shard of each utterance, and the facts of each speaker; none that a request needs is missing."""
     shard_of: dict[str, Path] = {}
     speakers: dict[str, SpeakerFacts] = {}
     for path in paths:
@@ -217,6 +207,10 @@ def _facts(paths: list[Path]) -> tuple[dict[str, Path], dict[str, SpeakerFacts]]
             before = speakers.get(row["speaker"], SpeakerFacts(np.inf, 0.0, row["language"]))
             floor, ceiling = min(before.floor_hz, row["f0_floor_hz"]), max(before.ceiling_hz, row["f0_ceiling_hz"])
             speakers[row["speaker"]] = SpeakerFacts(floor, ceiling, before.language)
+    missing = [name for row in requests if (name := row["utterance_id"]) is not None and name not in shard_of]
+    missing += [row["speaker"] for row in requests if row["speaker"] not in speakers]
+    if missing:
+        raise TableError(f"{len(missing)} of what was synthesised has no features ({missing[:3]}); run `dvc repro synthesize`")
     return shard_of, speakers
 
 
