@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from pipeline.shards import write_table
 from schemas.errors import TableError
 from schemas.tables.evaluation import EVALUATION
+from tests.project import Project
 from workflows.cli import app
 from workflows.compare import compare, load
 
@@ -95,3 +96,22 @@ def test_command_compares_two_folders_for_people_and_for_machines(tmp_path: Path
 def test_folder_without_a_run_ends_with_the_next_action(tmp_path: Path):
     with pytest.raises(TableError, match="dvc repro evaluate"):
         load(str(tmp_path), tmp_path)
+
+
+@pytest.mark.slow
+def test_a_git_revision_is_read_through_dvc_and_compared_with_the_folder_as_it_is(tmp_path: Path):
+    project = Project(tmp_path)
+    for command in (
+        ("git", "init", "-q"),
+        ("dvc", "init", "-q"),
+        ("git", "config", "user.name", "a"),
+        ("git", "config", "user.email", "a@b"),
+    ):
+        project.run(*command)
+    for changes in ({}, {"mcd_db": -0.5 + NOISE}):
+        write_table(tmp_path / "data/evaluate/evaluation.parquet", EVALUATION.table(table(changes)), EVALUATION)
+        project.run("dvc", "add", "-q", "data/evaluate")
+        project.commit("a run")
+    assert by_measure(load("HEAD~1", tmp_path), load(str(tmp_path), tmp_path))["mcd_db"]["verdict"] == "better"
+    with pytest.raises(TableError, match="name a commit, branch or tag"):
+        load("no-such-revision", tmp_path)
