@@ -2,19 +2,24 @@
 
 Test utterances are synthesised with their own emotion at several guidance scales, with the recording's prosody (which carries its
 emotion into any model that follows it) and with predicted prosody (where only the label tells), vocoded, and heard by evaluate's
-classifier, which has learned on the real training split. Real test features are the ceiling.
+classifier, which has learned on the real training split. Real test features are the ceiling. Intensity is `guidance` (of the score
+network, as `synthesize.emotion_scale`) or, with `--how embedding`, the emotion's embedding moved away from the mean of all emotions'
+in every part of the model: 0 the mean, 1 as learnt, 2 as far again.
 """
 
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import torch
 import typer
+from numpy.typing import NDArray
 
 from benchmarks.control import rows_of
-from model.tts import Sampling
+from model.conditioning import EmotionMix
+from model.tts import Sampling, Tts
 from pipeline import audio, shards, tracks
 from schemas.params import Params, load_params
 from workflows import emotion_classifier, measures
@@ -32,6 +37,14 @@ from workflows.vocoders import Vocoder, load_vocoder
 SCALES = (0.0, 1.0, 2.0)
 
 
+class Judged(NamedTuple):
+    """Of one clip: whether the emotion was recognised, its probability, and the phone error."""
+
+    right: float
+    probability: float
+    phone_error: float
+
+
 def classifier_of(features: Path, corpora: tuple[str, ...], hop_s: float) -> EmotionClassifier:
     """Evaluate's classifier, learned on the training split."""
     rows = (row for row in shards.iter_rows(shards.corpora_shards(features, corpora)) if row["split"] == "train")
@@ -41,10 +54,23 @@ def classifier_of(features: Path, corpora: tuple[str, ...], hop_s: float) -> Emo
     return found
 
 
-def synthesised(row: dict[str, Any], prosody: str, scale: float, model: torch.nn.Module, metadata: TtsMetadata, params: Params) -> Any:
+def intensified(row: dict[str, Any], how: str, scale: float, metadata: TtsMetadata) -> EmotionMix | None:
+    """The row's emotion at an intensity; None: as learnt."""
+    if scale == 1.0:
+        return None
+    shares = parse_mix(row["emotion"], metadata.vocabulary)
+    if how == "guidance":
+        return mix_of(shares, [len(row["phones"])], "embedding", scale)
+    mean = np.full_like(shares, 1 / (shares.shape[1] - 1))
+    mean[:, 0] = 0.0  # the unknown emotion
+    return mix_of(mean + scale * (shares - mean), [len(row["phones"])], "embedding", 1.0)
+
+
+def synthesised(
+    row: dict[str, Any], prosody: str, mix: EmotionMix | None, model: Tts, metadata: TtsMetadata, params: Params
+) -> tuple[dict[str, Any], NDArray[np.float32]]:
     """The row as asked for (with predicted tracks where `prosody` says so) and the model's mel of it."""
     example = collate([example_from(row, metadata.vocabulary, metadata.statistics)])
-    mix = None if scale == 1.0 else mix_of(parse_mix(row["emotion"], metadata.vocabulary), [len(row["phones"])], "embedding", scale)
     if prosody == "predicted":
         row = with_predicted(row, 0, model.predict(example.conditions, mix=mix), metadata.statistics[row["speaker"]])
         example = collate([example_from(row, metadata.vocabulary, metadata.statistics)])
@@ -64,53 +90,42 @@ def heard(asked: dict[str, Any], mel_ln: Any, vocode: Vocoder, params: Params) -
     return describe(found.mel_ln, found.f0_hz, found.energy_db, grid.hop_s), phones
 
 
-def judged(
-    model_path: Path, features: Path, params: Params, limit: int
-) -> Iterator[tuple[str, str, list[float], list[float], list[float]]]:
-    """Name and scale of each condition with, a clip, whether the emotion was recognised, its probability, and the phone error."""
+def judged(model_path: Path, features: Path, params: Params, limit: int, how: str) -> Iterator[tuple[str, str, list[Judged]]]:
+    """Name and intensity of each condition, and what was found in each clip."""
     model, metadata = load_tts(model_path)
     rows = rows_of(features, metadata.vocabulary.corpora, "test", params.mel.n_mels, limit)
     classifier = classifier_of(features, metadata.vocabulary.corpora, params.frames.grid().hop_s)
     print(f"classifier: {classifier.n_clips} clips, {classifier.held_out_accuracy:.3f} of held-out training sentences", flush=True)
     vocode = load_vocoder(params.synthesize, params.frames.grid(), params.mel)
 
-    def told(row: dict[str, Any], statistics: Vector, phones: list[str] | None) -> tuple[float, float, float]:
+    def told(row: dict[str, Any], statistics: Vector, phones: list[str] | None) -> Judged:
         shares = classifier.probabilities(statistics, row["speaker"])
         right = float(max(shares, key=lambda name: shares[name]) == row["emotion"])
         error = error_rate(phones_of(row["text"], row["language"]), phones) if phones is not None else float("nan")
-        return right, shares[row["emotion"]], error
+        return Judged(right, shares[row["emotion"]], error)
 
-    def of_all(clips: list[tuple[float, float, float]]) -> tuple[list[float], list[float], list[float]]:
-        right, probability, error = zip(*clips, strict=True)
-        return list(right), list(probability), list(error)
-
-    yield "real features", "", *of_all([told(row, described(row, params.frames.grid().hop_s), None) for row in rows])
-    yield "copy-synthesis", "", *of_all([told(row, *heard(row, row["mel_ln"], vocode, params)) for row in rows])
-    for prosody in ("reference", "predicted"):
-        for scale in SCALES:
-            made = [synthesised(row, prosody, scale, model, metadata, params) for row in rows]
-            yield (
-                f"{prosody} prosody",
-                f"{scale:g}",
-                *of_all([told(row, *heard(asked, mel, vocode, params)) for row, (asked, mel) in zip(rows, made, strict=True)]),
-            )
+    yield "real features", "", [told(row, described(row, params.frames.grid().hop_s), None) for row in rows]
+    yield "copy-synthesis", "", [told(row, *heard(row, row["mel_ln"], vocode, params)) for row in rows]
+    for prosody, scale in product(("predicted", "reference"), SCALES):
+        mixes = [intensified(row, how, scale, metadata) for row in rows]
+        made = [synthesised(row, prosody, mix, model, metadata, params) for row, mix in zip(rows, mixes, strict=True)]
+        found = [told(row, *heard(asked, mel_ln, vocode, params)) for row, (asked, mel_ln) in zip(rows, made, strict=True)]
+        yield f"{prosody} prosody", f"{scale:g}", found
 
 
 def main(
     model: Annotated[Path, typer.Option(help="models/tts.safetensors")],
     features: Annotated[Path, typer.Option(help="folder of the stage extract")],
     limit: Annotated[int, typer.Option(help="test utterances")] = 20,
+    how: Annotated[str, typer.Option(help="guidance | embedding")] = "guidance",
     params: Annotated[Path, typer.Option(help="params.yaml")] = Path("params.yaml"),
 ) -> None:
     """Print a table: means with 95 % bootstrap intervals."""
     torch.set_num_threads(1)
-    print("| | guidance | accuracy | probability of the emotion asked for | phone error, hama |\n|---|---|---|---|---|")
-    for name, scale, right, probability, error in judged(model, features, load_params(params, Params), limit):
-        cells = [
-            f"{mean:.3f} ({low:.3f} … {high:.3f})"
-            for mean, low, high in (measures.bootstrap_interval(np.array(v), 2000) for v in (right, probability, error))
-        ]
-        print(f"| {name} | {scale} | " + " | ".join(cells) + " |", flush=True)
+    print("| | intensity | accuracy | probability of the emotion asked for | phone error, hama |\n|---|---|---|---|---|")
+    for name, scale, clips in judged(model, features, load_params(params, Params), limit, how):
+        means = [measures.bootstrap_interval(np.array(values), 2000) for values in zip(*clips, strict=True)]
+        print(f"| {name} | {scale} | " + " | ".join(f"{mean:.3f} ({low:.3f} … {high:.3f})" for mean, low, high in means) + " |", flush=True)
 
 
 if __name__ == "__main__":
