@@ -5,6 +5,7 @@ import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -76,6 +77,7 @@ def wishes(folder: Path) -> Requests:
         {"request_id": "again", "utterance_id": one, "prosody": "reference", "intensity": 1.5},
         {"request_id": "copied", "phones": ["a", "b", "a"], "speaker": SPEAKERS[1], "emotion": "angry", "prosody": f"copy:{one}"},
         {"request_id": "mixed", "utterance_id": one, "emotion": "neutral > angry", "prosody": "predicted", "sampler": "sde"},
+        {"request_id": "curved", "utterance_id": one, "prosody": "reference", "phone_rate": [1, 1, 1, 1, 1, 0.5], "rate": 2},
         {"request_id": "x/speaker", "phones": ["a"], "speaker": "toy/s3", "emotion": "angry"},
         {"request_id": "x/emotion", "phones": ["a"], "speaker": SPEAKERS[0], "emotion": "agry"},
         {"request_id": "x/phone", "phones": ["aa"], "speaker": SPEAKERS[0], "emotion": "angry"},
@@ -102,7 +104,7 @@ def test_every_wish_is_a_row_or_a_reject_with_the_nearest_that_exists(whole: Pat
     rows = shards.read_table(whole / "synthesis.parquet", CONTRACT)
     CONTRACT.check(rows)
     rejects = {row["utterance_id"]: row for row in shards.read_table(whole / "rejects.parquet", REJECTS).to_pylist()}
-    assert rows.num_rows + len(rejects) == 13
+    assert rows.num_rows + len(rejects) == 14
     told = {name: (row["reason"], row["detail"]) for name, row in rejects.items()}
     assert told.pop("x/speaker") == ("request_unknown_name", "no speaker 'toy/s3'; did you mean 'toy/s2'? there are: toy/s1, toy/s2")
     assert "did you mean 'angry'?" in told.pop("x/emotion")[1]
@@ -120,6 +122,14 @@ def test_recordings_say_what_was_asked_and_of_which_dataset(whole: Path):
     row = next(r for r in shards.read_table(whole / "synthesis.parquet", CONTRACT).to_pylist() if r["request_id"] == "again")
     assert (row["utterance_id"], row["prosody"], row["intensity"]) == ("toy/s1/u000", "reference", 1.5)
     assert read_told(whole / row["copy_wav"])["copy"]
+
+
+def test_a_curve_changes_its_phone_on_top_of_the_whole(whole: Path):
+    rows = {row["request_id"]: row for row in shards.read_table(whole / "synthesis.parquet", CONTRACT).to_pylist()}
+    own, curved = (np.array(rows[name]["duration_frames"]) for name in ("again", "curved"))
+    assert np.abs(curved[:5] - own[:5] / 2).max() <= 1
+    assert curved[5] == pytest.approx(own[5], abs=1)
+    assert len(rows["curved"]["asked_f0_hz"]) == curved.sum()
 
 
 def test_bytes_depend_on_no_batch_size_nor_order(project: Project, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
