@@ -38,7 +38,7 @@ docs: setup  ## the documentation as a site, in site/index.html
 
 setup: $(READY)  ## virtual environment with pinned dependencies
 
-$(READY): pyproject.toml constraints.txt Makefile
+$(READY): pyproject.toml constraints.txt nodeps.txt Makefile
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed and $(PYTHON) is not on PATH. Debian/Ubuntu: sudo apt-get install python3.11 python3.11-venv python3.11-dev; or: make PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' || { echo "$(PYTHON) is not Python 3.11 or 3.12; make PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "venv is missing: sudo apt-get install python3.11-venv"; exit 1; }
@@ -50,6 +50,7 @@ ifeq ($(TORCH),cpu)
 	$(BIN)/pip install -q -c constraints.txt "torch==$(TORCH_VERSION)+cpu" || $(BIN)/pip install -q --index-url https://download.pytorch.org/whl/cpu "torch==$(TORCH_VERSION)"
 endif
 	$(BIN)/pip install -q -c constraints.txt -e ".[dev]"
+	$(BIN)/pip install -q --no-deps -r nodeps.txt
 	@touch $@
 
 clean:  ## remove what the pipeline made (not the virtual environment)

@@ -269,6 +269,11 @@ class EvaluateParams(Section):
     """Metrics."""
 
     bootstrap_samples: Annotated[int, Field(ge=100, le=100_000)]
+    emotion_clips: Annotated[int, Field(ge=0, le=1_000_000)]
+    recogniser: Literal["whisper_base", "hama"] | None
+    speaker_similarity: bool
+    predicted_mos: bool
+    heard_requests: Annotated[int, Field(ge=1, le=10_000_000)]
 
 
 class ReportParams(Section):

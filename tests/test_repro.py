@@ -18,6 +18,7 @@ TINY = {
     "model": {"unet_channels": 8, "unet_levels": 2, "encoder_channels": 32, "encoder_layers": 1, "predictor_channels": 32},
     "train": {"max_steps": 20, "batch_size": 4, "window_frames": 16, "validate_every_steps": 5, "checkpoint_every_steps": 5},
     "synthesize": {"n_steps": 2},
+    "evaluate": {"heard_requests": 2},
     "showcase": {"sentences": 1, "ladder_emotions": 1, "intensities": [0.0, 2.0], "mixes": 2},
     "report": {"examples": 3},
 }

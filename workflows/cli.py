@@ -12,6 +12,7 @@ from rich.table import Table
 
 from pipeline.stage import errors_told
 from schemas.params import CorpusParams, Name, Section, load_params
+from workflows.compare import compare_command
 from workflows.dataset_diff import CorpusDiff, diff
 from workflows.dataset_summary import CorpusSummary, summarise
 from workflows.dataset_verify import verify
@@ -24,6 +25,7 @@ _SHOWN = 20  # lines of a list that a person reads; --json has all
 app = typer.Typer(name="espressivo", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 dataset = typer.Typer(no_args_is_help=True, help="Versions of the dataset: what they hold, what changed, whether they are whole.")
 app.add_typer(dataset, name="dataset")
+app.command("compare")(compare_command)
 app.command()(say)
 app.command()(doctor)
 

@@ -88,6 +88,6 @@ def test_white_noise_of_the_level_that_was_asked_for_is_realised_energy():
 
 
 def test_pitch_is_searched_between_the_speakers_limits_and_wider_only_where_other_pitch_was_asked_for():
-    assert wide_enough((80.0, 300.0), [np.nan, 100.0, 250.0]) == (80.0, 300.0)
-    assert wide_enough((80.0, 300.0), [np.nan, 60.0, 400.0]) == (60 * 0.75, 400 * 1.3)
-    assert wide_enough((80.0, 300.0), [np.nan, np.nan]) == (80.0, 300.0)
+    assert wide_enough(80.0, 300.0, [np.nan, 100.0, 250.0]) == (80.0, 300.0)
+    assert wide_enough(80.0, 300.0, [np.nan, 60.0, 400.0]) == (60 * 0.75, 400 * 1.3)
+    assert wide_enough(80.0, 300.0, [np.nan, np.nan]) == (80.0, 300.0)
