@@ -26,7 +26,7 @@ from model.conditioning import (
     spread,
     tracks,
 )
-from model.diffusion import NoiseSchedule, diffuse, gaussian_noise_guess, masked_mean_square
+from model.diffusion import Mean, NoiseSchedule, diffuse, gaussian_noise_guess, masked_mean_square
 from model.estimators.diffusers_unet import DiffusersUNet
 from model.estimators.grad_unet import GradUNet
 from model.predictors import PhoneProsody, ProsodyPredictor, durations_from_log
@@ -135,6 +135,19 @@ class Conditions:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Which rows of a batch are at hand, where several processes share it: `first`, `first + step`, and so on of `n_rows`."""
+
+    first: int
+    step: int
+    n_rows: int
+
+    def of(self, whole: Tensor) -> Tensor:
+        """These rows of what was drawn for the whole batch, (n_rows, ...)."""
+        return whole[self.first :: self.step]
+
+
+@dataclass(frozen=True)
 class Batch:
     """Utterances to learn from.
 
@@ -149,7 +162,9 @@ class Batch:
     prosody
         Frame-level prosody, (B, T).
     mel_ln
-        Log-mel (natural log), float of shape (B, T, n_mels).
+        Log-mel (natural log), float of shape (B, T, n_mels); T is that of the whole batch.
+    part
+        Which rows of the whole batch these B are.
     """
 
     utterance_ids: tuple[str, ...]
@@ -157,11 +172,12 @@ class Batch:
     durations: Tensor
     prosody: Prosody
     mel_ln: Tensor
+    part: Part
 
     def to(self, device: torch.device) -> "Batch":
         """The same on another device."""
         moved = self.durations.to(device), self.prosody.to(device), self.mel_ln.to(device)
-        return Batch(self.utterance_ids, self.conditions.to(device), *moved)
+        return Batch(self.utterance_ids, self.conditions.to(device), *moved, self.part)
 
 
 @dataclass(frozen=True)
@@ -230,8 +246,8 @@ class Tts(nn.Module):
         for name in ("mel_centres_hz", "mel_widths_hz", "mel_mean_ln", "mel_std_ln"):
             self.register_buffer(name, torch.tensor(getattr(config, name)), persistent=False)
 
-    def losses(self, batch: Batch, window_frames: int, drop: DropRates, generator: torch.Generator) -> dict[str, Tensor]:
-        """The losses of a batch; their sum is what training lowers.
+    def losses(self, batch: Batch, window_frames: int, drop: DropRates, generator: torch.Generator) -> dict[str, Mean]:
+        """The losses of a batch; the sum of their values is what training lowers.
 
         Parameters
         ----------
@@ -242,25 +258,25 @@ class Tts(nn.Module):
         drop
             Shares of rows whose speaker, emotion and prosody, each alone, are hidden from the score network.
         generator
-            Draws windows, times, noise and hidden conditions.
+            Draws windows, times, noise and hidden conditions: those of the whole batch, of which the rows at hand take theirs.
 
         Returns
         -------
         dict
-            Scalars: `prior` and `diffusion` (mean squares of normalised mel and of noise), `duration` (of ln(1 + frames)), `pitch` and
-            `energy` (of z-scores a phone), `voiced` (cross-entropy a phone).
+            Means over the rows at hand: `prior` and `diffusion` (squares of normalised mel and of noise), `duration` (of ln(1 + frames)),
+            `pitch` and `energy` (of z-scores a phone), `voiced` (cross-entropy a phone).
         """
         hidden, style, present = self._encode(batch.conditions)
         alignment = align(batch.durations, batch.mel_ln.shape[1])
         given, harmonics = self._drawn(batch.conditions, batch.prosody, alignment)
         mu = self.mu_decoder(spread(hidden, alignment), alignment, given, harmonics)
         mel = (batch.mel_ln - self.mel_mean_ln) / self.mel_std_ln * alignment.mask
-        window = _window(alignment.mask, window_frames, generator)
+        window = _window(alignment.mask, window_frames, batch.part, generator)
         cut = _Window(*(_cut(x, window) for x in (mel, mu, alignment.mask, given, harmonics)))
-        shown = _shown(len(mel), drop, generator, mel.device)
+        shown = _shown(batch.part, drop, generator, mel.device)
         return {
             "prior": masked_mean_square(mel - mu, alignment.mask),
-            "diffusion": self._diffusion_loss(batch.conditions, cut, shown, generator),
+            "diffusion": self._diffusion_loss(batch, cut, shown, generator),
             **_phone_losses(self.predictor(hidden, style, present), batch, alignment),
         }
 
@@ -385,14 +401,14 @@ class Tts(nn.Module):
         image = self.style_image(speaker, emotion, psd_image(self.config.psd_image, prosody_tracks, harmonics), shown)
         return Style(image, emotion, None if self.style_sequence is None else self.style_sequence(speaker, emotion, prosody_tracks, shown))
 
-    def _diffusion_loss(self, conditions: Conditions, cut: "_Window", shown: Shown, generator: torch.Generator) -> Tensor:
-        x_0, mu, mask = cut.mel, cut.mu, cut.mask
+    def _diffusion_loss(self, batch: Batch, cut: "_Window", shown: Shown, generator: torch.Generator) -> Mean:
+        x_0, mu, mask, part = cut.mel, cut.mu, cut.mask, batch.part
         # Times spread evenly over the batch from one random start: the same mean as independent ones, less variance.
         start = torch.rand(1, generator=generator, device=generator.device)
-        t = ((start + torch.arange(len(x_0)) / len(x_0)) % 1.0).clamp(min=_T_MIN).to(x_0.device)
-        noise = torch.randn(x_0.shape, generator=generator, device=generator.device).to(x_0)
+        t = part.of((start + torch.arange(part.n_rows) / part.n_rows) % 1.0).clamp(min=_T_MIN).to(x_0.device)
+        noise = part.of(torch.randn((part.n_rows, *x_0.shape[1:]), generator=generator, device=generator.device)).to(x_0)
         x_t = diffuse(x_0, mu, noise, t, self.schedule) * mask
-        style = self._style(conditions, cut.tracks, cut.harmonics, shown)
+        style = self._style(batch.conditions, cut.tracks, cut.harmonics, shown)
         return masked_mean_square(self.score(x_t, t, mu, mask, style) - noise, mask)
 
 
@@ -410,7 +426,7 @@ def parameter_counts(model: Tts) -> dict[str, int]:
     return {**counts, "total": sum(counts.values())}
 
 
-def _phone_losses(said: PhoneProsody, batch: Batch, alignment: Alignment) -> dict[str, Tensor]:
+def _phone_losses(said: PhoneProsody, batch: Batch, alignment: Alignment) -> dict[str, Mean]:
     n_phones, present = batch.durations.shape[1], (batch.conditions.phones != PADDING_PHONE).float()
     ones = torch.ones_like(batch.prosody.voiced)
     pitch, voiced_frames = pool(batch.prosody.log_f0_z, batch.prosody.voiced, alignment, n_phones)
@@ -427,15 +443,15 @@ def _phone_losses(said: PhoneProsody, batch: Batch, alignment: Alignment) -> dic
     }
 
 
-def _mean(values: Tensor, weight: Tensor) -> Tensor:
-    return (values * weight).sum() / weight.sum().clamp(min=1.0)
+def _mean(values: Tensor, weight: Tensor) -> Mean:
+    return Mean((values * weight).sum(), weight.sum())
 
 
-def _window(mask: Tensor, window_frames: int, generator: torch.Generator) -> Tensor:
+def _window(mask: Tensor, window_frames: int, part: Part, generator: torch.Generator) -> Tensor:
     """Indices of a random window a row, int64 of shape (B, min(window_frames, T)); rows shorter than it start at 0."""
     lengths = mask.sum(dim=(1, 2))  # (B,)
     room = (lengths - window_frames).clamp(min=0)
-    draw = torch.rand(len(mask), generator=generator, device=generator.device).to(mask)
+    draw = part.of(torch.rand(part.n_rows, generator=generator, device=generator.device)).to(mask)
     first = (draw * (room + 1)).long().minimum(room.long())
     width = min(window_frames, mask.shape[1])
     return first.unsqueeze(-1) + torch.arange(width, device=mask.device)
@@ -446,8 +462,8 @@ def _cut(x: Tensor, window: Tensor) -> Tensor:
     return x.gather(1, window.unsqueeze(-1).expand(-1, -1, x.shape[-1]))
 
 
-def _shown(n_rows: int, drop: DropRates, generator: torch.Generator, device: torch.device) -> Shown:
+def _shown(part: Part, drop: DropRates, generator: torch.Generator, device: torch.device) -> Shown:
     """Hide each condition of each row alone with its own probability."""
     rates = torch.tensor([drop.speaker, drop.emotion, drop.prosody]).unsqueeze(-1)
-    speaker, emotion, prosody = (torch.rand(3, n_rows, generator=generator, device=generator.device) >= rates).to(device)
-    return Shown(speaker, emotion, prosody)
+    speaker, emotion, prosody = (torch.rand(3, part.n_rows, generator=generator, device=generator.device) >= rates).to(device)
+    return Shown(part.of(speaker), part.of(emotion), part.of(prosody))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from model.conditioning import Prosody
 from model.text_encoder import UNKNOWN_PHONE
-from model.tts import UNKNOWN_STYLE, Batch, Conditions
+from model.tts import UNKNOWN_STYLE, Batch, Conditions, Part
 from pipeline.shards import corpora_shards, read_table
 from schemas.errors import TableError
 from schemas.params import SplitName
@@ -172,18 +172,30 @@ def fill_unvoiced(f0_hz: NDArray[np.float64], otherwise_hz: float) -> NDArray[np
     return filled
 
 
-def collate(examples: Sequence[Example]) -> Batch:
-    """Pad examples with zeros to the longest and stack them as CPU tensors."""
-    prosody = Prosody(*(_pad([getattr(e, name) for e in examples]) for name in ("log_f0_z", "voiced", "energy_z")))
+def collate(examples: Sequence[Example], part: Part | None = None, n_frames: int = 0) -> Batch:
+    """Pad examples with zeros to the longest and stack them as CPU tensors.
+
+    Parameters
+    ----------
+    part
+        Which rows of a batch over several processes they are; None: the whole.
+    n_frames
+        Frames to pad to at least: those of the whole batch.
+    """
+    prosody = Prosody(*(_pad([getattr(e, name) for e in examples], n_frames) for name in ("log_f0_z", "voiced", "energy_z")))
     phones = _pad([e.phones for e in examples])
     speaker, emotion = (torch.tensor([getattr(e, name) for e in examples]) for name in ("speaker", "emotion"))
     conditions = Conditions(phones, speaker, emotion, torch.tensor([e.pitch_scale for e in examples]))
-    durations, mel_ln = _pad([e.durations for e in examples]), _pad([e.mel_ln for e in examples])
-    return Batch(tuple(e.utterance_id for e in examples), conditions, durations, prosody, mel_ln)
+    durations, mel_ln = _pad([e.durations for e in examples]), _pad([e.mel_ln for e in examples], n_frames)
+    return Batch(tuple(e.utterance_id for e in examples), conditions, durations, prosody, mel_ln, part or Part(0, 1, len(examples)))
 
 
-def _pad(arrays: list[NDArray[np.generic]]) -> torch.Tensor:
-    return torch.nn.utils.rnn.pad_sequence([torch.tensor(array) for array in arrays], batch_first=True)
+def _pad(arrays: list[NDArray[np.generic]], length: int = 0) -> torch.Tensor:
+    """Stack arrays, zeros after their ends, `length` long or as long as the longest."""
+    stacked = np.zeros((len(arrays), max([length, *map(len, arrays)]), *arrays[0].shape[1:]), arrays[0].dtype)
+    for row, array in zip(stacked, arrays, strict=True):
+        row[: len(array)] = array
+    return torch.from_numpy(stacked)
 
 
 def rows_of(table: pa.Table) -> list[dict[str, object]]:

@@ -7,17 +7,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import torch
 import yaml
 
 from model.tts import Tts
-from pipeline.shards import write_table
-from schemas.errors import CheckpointError, TableError
+from pipeline.shards import read_table, shard_paths, write_table
+from schemas.errors import CheckpointError, ParamsError, TableError
 from schemas.params import load_params
 from schemas.tables.features import features_contract
 from tests.conftest import PROJECT
@@ -210,3 +212,123 @@ def test_a_killed_run_started_again_equals_the_unbroken_one_to_the_bit(tmp_path:
     assert curves(killed) == curves(whole) != {}
     for name in ("tts.safetensors", "checkpoints/resume.safetensors"):
         assert (killed / "models" / name).read_bytes() == (whole / "models" / name).read_bytes()
+
+
+def points(root: Path) -> dict[str, list[list[float]]]:
+    found: dict[str, list[list[float]]] = read_header(root / "models/checkpoints/resume.safetensors")[0]["curve"]
+    return found
+
+
+def without_dropout(path: Path, **train: Any) -> Path:
+    document = yaml.safe_load(params_file(path, **train).read_text(encoding="utf-8"))
+    document["model"]["dropout"] = 0.0  # each process draws its own
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def shared_runs(tmp_path_factory: pytest.TempPathFactory, folders: tuple[Path, Path]) -> Callable[..., Path]:
+    """Runs of 10 steps, or 5 and 5, by the numbers of processes that each part has."""
+    done: dict[tuple[int, ...], Path] = {}
+
+    def run_of(*processes: int) -> Path:
+        if processes not in done:
+            root = tmp_path_factory.mktemp("shared")
+            for part, n in enumerate(processes):
+                path = without_dropout(
+                    root / "params.yaml", max_steps=10 * (part + 1) // len(processes), validate_every_steps=5, batch_size=5
+                )
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setenv("ESPRESSIVO_TRAIN_PROCESSES", str(n))
+                    run(load_params(path, TrainStageParams), *folders, root / "models", root / "metrics.json", root / "plots")
+            done[processes] = root
+        return done[processes]
+
+    return run_of
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [(2,), (1, 2), (2, 1)])
+def test_processes_that_share_batches_learn_what_one_learns(shared_runs: Callable[..., Path], processes: tuple[int, ...]) -> None:
+    alone, together = points(shared_runs(1)), points(shared_runs(*processes))
+    assert alone.keys() == together.keys()
+    for name, curve in alone.items():
+        np.testing.assert_allclose(together[name], curve, rtol=1e-5, atol=1e-6, err_msg=name)
+    weights = [read_tensors(shared_runs(*runs) / "models/checkpoints/resume.safetensors", "model.") for runs in ((1,), processes)]
+    for name, value in weights[0].items():
+        torch.testing.assert_close(weights[1][name], value, atol=1e-4, rtol=0, msg=name)
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_same_bytes_again_and_write_what_one_writes(
+    shared_runs: Callable[..., Path], tmp_path: Path, folders: tuple[Path, Path]
+) -> None:
+    first = shared_runs(2)
+    command = command_of(tmp_path, folders)
+    without_dropout(tmp_path / "params.yaml", max_steps=10, validate_every_steps=5, batch_size=5)
+    threads = {f"{library}_NUM_THREADS": str(torch.get_num_threads()) for library in ("OMP", "MKL", "OPENBLAS")}
+    done = subprocess.run(
+        command, cwd=PROJECT, env=os.environ | threads | {"ESPRESSIVO_TRAIN_PROCESSES": "2"}, check=True, capture_output=True, text=True
+    )
+    assert done.stderr.count("step 10/10") == 1
+    name = "models/checkpoints/resume.safetensors"
+    assert (tmp_path / name).read_bytes() == (first / name).read_bytes()
+    written = [{path.relative_to(root) for path in root.rglob("*") if path.is_file()} for root in (tmp_path, first, shared_runs(1))]
+    assert written[0] == written[1] == written[2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_fault_that_one_process_meets_stops_all_with_the_same_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: int
+) -> None:
+    features, normalise = write_corpus(tmp_path, n_training=4)
+    params = load_params(params_file(tmp_path / "params.yaml"), TrainStageParams)
+    corpus = read_corpus(features, normalise, N_MELS)
+    victim = Batches(corpus.training, 4, params.train.shuffle_utterances, params.train.seed, (place, 2)).at(0).utterance_ids[0]
+    contract = features_contract(N_MELS)
+    for path in shard_paths(features / "toy"):
+        rows = read_table(path, contract).to_pylist()
+        for row in rows:
+            if row["utterance_id"] == victim:
+                row["mel_ln"][3][2] = float("nan")
+        write_table(path, contract.table(rows), contract, rows_checked=True)
+    monkeypatch.setenv("ESPRESSIVO_TRAIN_PROCESSES", "2")
+    with pytest.raises(TableError, match=f"step 0: features of {victim} are not finite"):
+        run(params, features, normalise, tmp_path / "models", tmp_path / "metrics.json", tmp_path / "plots")
+
+
+@pytest.mark.slow
+def test_a_killed_process_ends_the_others_and_the_run_goes_on_from_the_last_checkpoint(tmp_path: Path, folders: tuple[Path, Path]) -> None:
+    command = command_of(tmp_path, folders, max_steps=100_000, checkpoint_every_steps=5, validate_every_steps=100_000)
+    checkpoint = tmp_path / "models" / "checkpoints" / "resume.safetensors"
+    environment = os.environ | {"ESPRESSIVO_TRAIN_PROCESSES": "2"}
+    with subprocess.Popen(command, cwd=PROJECT, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        deadline_s = time.monotonic() + 120
+        while not checkpoint.exists():
+            assert process.poll() is None
+            assert time.monotonic() < deadline_s
+            time.sleep(0.05)
+        (helper,) = (child for child in psutil.Process(process.pid).children() if "spawn_main" in " ".join(child.cmdline()))
+        helper.kill()
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "ClusterError: a training process ended too early (exit code -9" in said
+    reached = read_header(checkpoint)[0]["step"]
+    document = yaml.safe_load((tmp_path / "params.yaml").read_text(encoding="utf-8"))
+    document["train"]["max_steps"] = reached + 1
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    again = subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, text=True)  # now one process
+    assert f"goes on from step {reached}" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("n", "message"),
+    [("0", "must be a whole number"), ("two", "must be a whole number"), ("64", "64 processes cannot share batches of 4")],
+)
+def test_a_number_of_processes_that_cannot_be_is_refused(
+    tmp_path: Path, folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, n: str, message: str
+) -> None:
+    monkeypatch.setenv("ESPRESSIVO_TRAIN_PROCESSES", n)
+    with pytest.raises(ParamsError, match=message):
+        train(tmp_path, folders)
