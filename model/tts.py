@@ -329,14 +329,17 @@ class Tts(nn.Module):
         if durations is None or prosody is None:
             predicted = self.predict(conditions, durations, mix)
             durations, prosody = predicted.durations, prosody or predicted.prosody
-        hidden, _, _ = self._encode(conditions, mix)
-        alignment = align(durations, int(durations.sum(-1).max()))
-        given, harmonics = self._drawn(conditions, prosody, alignment)
-        mu = self.mu_decoder(spread(hidden, alignment), alignment, given, harmonics)
+        alignment, given, harmonics, mu = self._laid_out(conditions, durations, prosody, mix)
         predict_noise = self._guided(conditions, alignment, mu, given, harmonics, mix)
         x_1 = (mu + noise(0)[:, : mu.shape[1]].to(mu) / sampling.temperature) * alignment.mask
         x_0 = SAMPLERS[sampling.sampler](predict_noise, x_1, mu, self.schedule, sampling.n_steps, noise)
         mel_ln: Tensor = x_0 * self.mel_std_ln + self.mel_mean_ln
+        return mel_ln
+
+    @torch.no_grad()
+    def mu(self, conditions: Conditions, durations: Tensor, prosody: Prosody) -> Tensor:
+        """Where the diffusion ends, as log-mel (natural log), float32 of shape (B, T, n_mels); meaningless after a row's end."""
+        mel_ln: Tensor = self._laid_out(conditions, durations, prosody, None)[-1] * self.mel_std_ln + self.mel_mean_ln
         return mel_ln
 
     def score(self, x_t: Tensor, t: Tensor, mu: Tensor, mask: Tensor, style: Style) -> Tensor:
@@ -344,6 +347,15 @@ class Tts(nn.Module):
         guess, scale = gaussian_noise_guess(x_t, mu, t, self.config.residual_spread, self.schedule)
         noise: Tensor = (guess + scale * self.estimator(x_t, t, mu, mask, style).float()) * mask
         return noise
+
+    def _laid_out(
+        self, conditions: Conditions, durations: Tensor, prosody: Prosody, mix: EmotionMix | None
+    ) -> tuple[Alignment, Tensor, Tensor, Tensor]:
+        """Phones over frames, tracks (B, T, N_TRACKS), harmonics and mu (B, T, n_mels)."""
+        hidden, _, _ = self._encode(conditions, mix)
+        alignment = align(durations, int(durations.sum(-1).max()))
+        given, harmonics = self._drawn(conditions, prosody, alignment)
+        return alignment, given, harmonics, self.mu_decoder(spread(hidden, alignment), alignment, given, harmonics)
 
     def _encode(self, conditions: Conditions, mix: EmotionMix | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Hidden (B, L, C), speaker and emotion (B, 1 or L, S), and 1 at phones (B, L, 1)."""

@@ -228,6 +228,7 @@ class TrainParams(Section):
     prosody_dropout: Share
     precision: Literal["fp32", "bf16"]
     validate_every_steps: Annotated[int, Field(ge=1, le=1_000_000)]
+    picture_utterances: Annotated[int, Field(ge=0, le=16)]
     checkpoint_every_steps: Annotated[int, Field(ge=1, le=1_000_000)]
 
 

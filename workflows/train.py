@@ -38,6 +38,7 @@ from workflows.dataset import Example, Statistics, Vocabulary, collate, read_exa
 from workflows.lineage import lineage
 from workflows.processes import ALONE, Place, gathered, strategy, summed, together, wanted_processes
 from workflows.training_log import Curve, Progress
+from workflows.validation_pictures import Pictures
 
 CODE_VERSION = 2  # raise it when a change to model or training makes old checkpoints wrong to go on from
 RESUME_NAME = "resume.safetensors"
@@ -116,10 +117,13 @@ class Learner(lightning.LightningModule):
 
 
 class Recorder(lightning.Callback):
-    """After each step what is due of: curve, progress line, validation, checkpoint."""
+    """After each step what is due of: curve, progress line, validation and its pictures, checkpoint."""
 
-    def __init__(self, validation: list[Example], checkpoint: Path, fingerprint: str, curve: Curve, minutes_before: float) -> None:
+    def __init__(
+        self, validation: list[Example], pictures: Pictures, checkpoint: Path, fingerprint: str, curve: Curve, minutes_before: float
+    ) -> None:
         self.validation = validation
+        self.pictures = pictures
         self.checkpoint = checkpoint
         self.fingerprint = fingerprint
         self.curve = curve
@@ -147,6 +151,7 @@ class Recorder(lightning.Callback):
             self.curve.add("train", step, losses)
         if step % learner.params.validate_every_steps == 0:
             self.curve.add("validation", step, validation_losses(learner, self.validation))
+            self.pictures.draw(learner.average, step)
         if step % learner.params.checkpoint_every_steps == 0 or step == learner.params.max_steps:
             write_resume(self.checkpoint, learner, trainer.optimizers[0], self.fingerprint, self.curve)
             write_json(self.checkpoint.with_name(CLOCK_NAME), {"minutes": self.minutes})
@@ -169,7 +174,7 @@ def run(params: TrainStageParams, features: Path, normalise: Path, models: Path,
     metrics
         JSON file: final losses, steps, minutes of this run, parameter counts.
     plots
-        Folder of loss curves as TSV.
+        Folder of loss curves as TSV, and of pictures.
 
     Raises
     ------
@@ -189,7 +194,10 @@ def run(params: TrainStageParams, features: Path, normalise: Path, models: Path,
     checkpoint, fingerprint = models / "checkpoints" / RESUME_NAME, fingerprint_of(params, origin)
     resume = find_resume(checkpoint, fingerprint, params.train.max_steps)
     curve = Curve(plots, resume["curve"] if resume else {})
-    recorder = Recorder(corpus.validation, checkpoint, fingerprint, curve, _minutes_spent(checkpoint) if resume else 0.0)
+    hop_s = params.frames.hop_samples / params.frames.sample_rate_hz
+    n_drawn, every, first_step = params.train.picture_utterances, params.train.validate_every_steps, resume["step"] if resume else 0
+    pictures = Pictures(curve, corpus.validation, corpus.vocabulary, n_drawn, every, first_step, hop_s)
+    recorder = Recorder(corpus.validation, pictures, checkpoint, fingerprint, curve, _minutes_spent(checkpoint) if resume else 0.0)
     start = checkpoint if resume else None
     if resume and resume["step"] == params.train.max_steps:
         read_average(checkpoint, learner)
@@ -199,6 +207,7 @@ def run(params: TrainStageParams, features: Path, normalise: Path, models: Path,
             _fit(learner, batches, start, recorder)
     metadata = TtsMetadata(corpus.vocabulary, corpus.statistics, params.frames.model_dump(), params.mel.model_dump(), origin)
     save_tts(models / "tts.safetensors", learner.model.config, learner.average.state_dict(), metadata)
+    pictures.draw(learner.average, learner.steps_done)
     curve.close()
     final = {"train": curve.latest("train"), "validation": validation_losses(learner, corpus.validation)}
     trained = {"steps": learner.steps_done, "minutes": round(recorder.minutes, 2), "device": _device_name(learner), "parameters": sizes}
@@ -262,9 +271,9 @@ def step_seed(seed: int, step: int) -> int:
 
 
 def fingerprint_of(params: TrainStageParams, origin: dict[str, Any]) -> str:
-    """What must be equal for one run to go on from another's checkpoint: data, parameters but `max_steps`, and this code's version."""
+    """What must be equal for one run to go on from another's checkpoint: data, parameters that decide weights, and this code's version."""
     settings = params.model_dump()
-    del settings["train"]["max_steps"]
+    del settings["train"]["max_steps"], settings["train"]["picture_utterances"]
     document = {"code": CODE_VERSION, "params": settings, "dataset": origin["dataset"], "normalisation": origin["normalisation"]}
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 

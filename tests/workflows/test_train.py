@@ -34,7 +34,8 @@ TINY = {
     "model": {"unet_channels": 8, "unet_levels": 2, "encoder_channels": 32, "encoder_layers": 1, "predictor_channels": 32,
               "speaker_channels": 4, "emotion_channels": 4},
     "train": {"seed": 5, "max_steps": 20, "batch_size": 4, "window_frames": 16, "learning_rate": 2e-3, "warmup_steps": 5,
-              "precision": "fp32", "validate_every_steps": 10, "checkpoint_every_steps": 10, "ema_decay": 0.9},
+              "precision": "fp32", "validate_every_steps": 10, "checkpoint_every_steps": 10, "ema_decay": 0.9,
+              "picture_utterances": 1},
 }  # fmt: skip
 
 
@@ -65,6 +66,11 @@ def curves(root: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.tsv"))}
 
 
+def pictures(root: Path) -> dict[str, bytes]:
+    folder = root / "plots" / "plots" / "images"
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory: pytest.TempPathFactory, folders: tuple[Path, Path]) -> Path:
     root = tmp_path_factory.mktemp("unbroken")
@@ -79,6 +85,7 @@ def test_a_run_raised_from_10_to_20_steps_equals_the_unbroken_one_to_the_bit(
     train(tmp_path, folders, max_steps=20)
     assert "goes on from step 10" in capsys.readouterr().err
     assert curves(tmp_path) == curves(unbroken) != {}
+    assert pictures(tmp_path) == pictures(unbroken) != {}
     for name in ("tts.safetensors", "checkpoints/resume.safetensors"):
         assert (tmp_path / "models" / name).read_bytes() == (unbroken / "models" / name).read_bytes()
 
