@@ -29,10 +29,8 @@ class Lengths:
 
 
 def _empty(n_frames: int) -> Example:
-    track = np.zeros(n_frames, np.float32)
-    return Example(
-        "", 0, 0, (0.0, 1.0), np.ones(1, np.int64), np.array([n_frames]), track, track, track, np.zeros((n_frames, 1), np.float32)
-    )
+    track, mel_ln, voice = np.zeros(n_frames, np.float32), np.zeros((n_frames, 1), np.float32), np.zeros(0, np.float32)
+    return Example("", 0, 0, (0.0, 1.0), np.ones(1, np.int64), np.array([n_frames]), track, track, track, mel_ln, voice)
 
 
 def padding_share(batches: list[NDArray[np.int64]]) -> float:

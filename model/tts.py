@@ -1,7 +1,7 @@
 """Text, speaker, emotion and prosody to mel: the whole model behind `losses`, `predict` and `synthesise`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 import torch.nn.functional as F  # noqa: N812  torch's own habit
@@ -31,6 +31,7 @@ from model.estimators.diffusers_unet import DiffusersUNet
 from model.estimators.grad_unet import GradUNet
 from model.predictors import PhoneProsody, ProsodyPredictor, durations_from_log
 from model.samplers import SAMPLERS, FreshNoise, NoisePredictor
+from model.speakers import ExternalSpeaker, SpeakerTable
 from model.text_encoder import PADDING_PHONE, MuDecoder, TextEncoder
 from schemas.errors import ParamsError
 
@@ -58,6 +59,8 @@ class TtsConfig:
         Mean and standard deviation of log-mel over the training split; inside, mel is normalised by them.
     residual_spread
         Standard deviation of normalised mel around mu that the untrained score network assumes.
+    voice_channels
+        Size of a voice's d-vector; 0 with ``speaker="table"``.
     The others
         As in `params.yaml`, section `model`.
 
@@ -91,6 +94,8 @@ class TtsConfig:
     mel_mean_ln: float
     mel_std_ln: float
     residual_spread: float
+    speaker: str = "table"  # models written before there was a choice say nothing of it
+    voice_channels: int = 0
 
     def __post_init__(self) -> None:
         if (self.estimator, self.attention) not in _NETWORKS:
@@ -100,6 +105,8 @@ class TtsConfig:
             raise ParamsError(f"model.unet_channels={self.unet_channels} must be a multiple of 16 for diffusers_unet; change it")
         if self.psd_image not in PSD_CHANNELS or self.mu_sees not in ("text", "prosody"):
             raise ParamsError(f"no psd_image '{self.psd_image}' or mu_sees '{self.mu_sees}'; set repeat or ridge, text or prosody")
+        if self.speaker not in ("table", "external"):
+            raise ParamsError(f"no speaker '{self.speaker}'; set table or external")
         if self.n_mels % 2 ** (self.unet_levels - 1):
             raise ParamsError(f"mel.n_mels={self.n_mels} must divide by 2^(model.unet_levels - 1); lower unet_levels={self.unet_levels}")
         if not len(self.mel_centres_hz) == len(self.mel_widths_hz) == self.n_mels:
@@ -122,16 +129,20 @@ class Conditions:
         int64 of shape (B,); `UNKNOWN_STYLE` where unknown.
     pitch_scale
         Mean and standard deviation of the speaker's log-F0 (ln Hz), by which its z-scores become Hz, float of shape (B, 2).
+    voice
+        How the speaker sounds, for a model that takes that: d-vectors, float of shape (B, voice_channels). Zeros, or no channels: as the
+        training speaker with that id does.
     """
 
     phones: Tensor
     speaker: Tensor
     emotion: Tensor
     pitch_scale: Tensor
+    voice: Tensor
 
     def to(self, device: torch.device) -> "Conditions":
         """The same on another device."""
-        return Conditions(self.phones.to(device), self.speaker.to(device), self.emotion.to(device), self.pitch_scale.to(device))
+        return Conditions(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -231,7 +242,7 @@ class Tts(nn.Module):
         style_channels = config.speaker_channels + config.emotion_channels
         self.config = config
         self.schedule = NoiseSchedule(config.beta_min, config.beta_max)
-        self.speakers = nn.Embedding(config.n_speakers, config.speaker_channels)
+        self.speakers = _speakers(config)
         self.emotions = nn.Embedding(config.n_emotions, config.emotion_channels)
         self.encoder = TextEncoder(
             config.n_phones, config.encoder_channels, style_channels, config.encoder_layers, config.encoder_heads, config.dropout
@@ -360,7 +371,7 @@ class Tts(nn.Module):
     def _encode(self, conditions: Conditions, mix: EmotionMix | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Hidden (B, L, C), speaker and emotion (B, 1 or L, S), and 1 at phones (B, L, 1)."""
         emotion = self.emotions(conditions.emotion).unsqueeze(1) if mix is None else mix.weights @ self.emotions.weight
-        speaker = self.speakers(conditions.speaker).unsqueeze(1).expand(-1, emotion.shape[1], -1)
+        speaker = self.speakers(conditions.speaker, conditions.voice).unsqueeze(1).expand(-1, emotion.shape[1], -1)
         style = torch.cat([speaker, emotion], dim=-1)
         present = (conditions.phones != PADDING_PHONE).unsqueeze(-1).float()
         return self.encoder(conditions.phones, style), style, present
@@ -369,7 +380,7 @@ class Tts(nn.Module):
         self, conditions: Conditions, alignment: Alignment, mu: Tensor, given: Tensor, harmonics: Tensor, mix: EmotionMix | None
     ) -> NoisePredictor:
         """The score network with its conditions bound: ``hidden + scale sum_i weight_i (emotion_i - hidden)`` (Ho and Salimans 2022)."""
-        speaker = self.speakers(conditions.speaker)
+        speaker = self.speakers(conditions.speaker, conditions.voice)
         shown = torch.ones(len(mu), dtype=torch.bool, device=mu.device)
 
         def style_of(emotion: Tensor) -> Style:
@@ -405,7 +416,8 @@ class Tts(nn.Module):
         return tracks(prosody, alignment), harmonics * alignment.mask
 
     def _style(self, conditions: Conditions, prosody_tracks: Tensor, harmonics: Tensor, shown: Shown) -> Style:
-        speaker = self.speakers(torch.where(shown.speaker, conditions.speaker, UNKNOWN_STYLE))
+        voice = conditions.voice * shown.speaker.unsqueeze(-1)
+        speaker = self.speakers(torch.where(shown.speaker, conditions.speaker, UNKNOWN_STYLE), voice)
         emotion = self.emotions(torch.where(shown.emotion, conditions.emotion, UNKNOWN_STYLE)).unsqueeze(1)
         return self._conditioned(speaker, emotion, prosody_tracks, harmonics, shown.prosody)
 
@@ -422,6 +434,12 @@ class Tts(nn.Module):
         x_t = diffuse(x_0, mu, noise, t, self.schedule) * mask
         style = self._style(batch.conditions, cut.tracks, cut.harmonics, shown)
         return masked_mean_square(self.score(x_t, t, mu, mask, style) - noise, mask)
+
+
+def _speakers(config: TtsConfig) -> SpeakerTable | ExternalSpeaker:
+    if config.speaker == "external":
+        return ExternalSpeaker(config.n_speakers, config.voice_channels, config.speaker_channels)
+    return SpeakerTable(config.n_speakers, config.speaker_channels)
 
 
 def _estimator(config: TtsConfig) -> nn.Module:

@@ -189,6 +189,13 @@ class QualityParams(Section):
     max_longest_pause_s: Annotated[float, Field(ge=0, le=600)] | None
 
 
+class VoicesParams(Section):
+    """Speaker embeddings of recordings."""
+
+    embedding: Literal["none", "resemblyzer"]
+    max_reject_share: Share
+
+
 class ModelParams(Section):
     """Sizes of the networks and the noise schedule."""
 
@@ -202,6 +209,7 @@ class ModelParams(Section):
     encoder_layers: Annotated[int, Field(ge=1, le=12)]
     encoder_heads: Annotated[int, Field(ge=1, le=8)]
     predictor_channels: Annotated[int, Field(ge=32, le=512)]
+    speaker: Literal["table", "external"]
     speaker_channels: Annotated[int, Field(ge=4, le=512)]
     emotion_channels: Annotated[int, Field(ge=4, le=512)]
     dropout: Annotated[float, Field(ge=0, le=0.9)]
@@ -279,6 +287,7 @@ class Params(Section):
     duration: DurationParams
     quality: QualityParams
     extract: ExtractParams
+    voices: VoicesParams
     model: ModelParams
     train: TrainParams
     synthesize: SynthesizeParams

@@ -41,6 +41,7 @@ class Reason(StrEnum):
     QUALITY_SILENCE = "quality_silence"
     QUALITY_PAUSE = "quality_pause"
     CONTRACT_BROKEN = "contract_broken"
+    VOICE_UNHEARD = "voice_unheard"
     SYNTHESIS_FAILED = "synthesis_failed"
     WORKER_CRASH = "worker_crash"
     INTERNAL_ERROR = "internal_error"
@@ -90,6 +91,7 @@ DESCRIPTIONS: dict[Reason, str] = {
     Reason.QUALITY_SILENCE: "Too long a silence before or after the speech. Trim it, or see `quality.max_leading_silence_s`.",
     Reason.QUALITY_PAUSE: "Too long a pause inside the speech; text may be missing. Cut there, or raise `quality.max_longest_pause_s`.",
     Reason.CONTRACT_BROKEN: "The computed row breaks its schema; `detail` names the check. Please report it with the file.",
+    Reason.VOICE_UNHEARD: "No speech is found in the recording that a voice could be known by. Look at the recording.",
     Reason.SYNTHESIS_FAILED: "The model or vocoder gave non-finite or empty output for this row. Look at the training's losses.",
     Reason.WORKER_CRASH: "Alone in a process, it crashed it three times or ran out of memory. Encode the file anew, or give more memory.",
     Reason.INTERNAL_ERROR: "An unexpected exception; `detail` holds its type and message. Please report it with the file.",

@@ -17,7 +17,7 @@ from pipeline.shards import group_sizes, read_group, read_table
 from schemas.errors import ParamsError
 from schemas.params import SplitName
 from schemas.tables.features import features_contract
-from workflows.dataset import COLUMNS, Example, Statistics, Vocabulary, collate, example_from, rows_of
+from workflows.dataset import COLUMNS, NO_VOICES, Example, Statistics, Vocabulary, Voices, collate, example_from, rows_of
 
 _BUCKET_BATCHES = 8  # batches whose utterances are sorted by length together
 
@@ -66,7 +66,7 @@ class InShards:
         Which utterances.
     n_mels
         Of the shards' contract.
-    vocabulary, statistics
+    vocabulary, statistics, voices
         What makes examples of rows.
 
     Raises
@@ -75,8 +75,16 @@ class InShards:
         If a shard breaks the contract.
     """
 
-    def __init__(self, paths: Sequence[Path], split: SplitName, n_mels: int, vocabulary: Vocabulary, statistics: Statistics) -> None:
-        self._vocabulary, self._statistics = vocabulary, statistics
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        split: SplitName,
+        n_mels: int,
+        vocabulary: Vocabulary,
+        statistics: Statistics,
+        voices: Voices = NO_VOICES,
+    ) -> None:
+        self._vocabulary, self._statistics, self.voices = vocabulary, statistics, voices
         self._groups: list[tuple[Path, int]] = []
         n_frames, block, within = [], [], []
         for path in paths:
@@ -101,7 +109,8 @@ class InShards:
             mine = rows[self.block[rows] == block]
             path, group = self._groups[block]
             table = rows_of(read_group(path, group, COLUMNS))
-            found |= {int(row): example_from(table[self._within[row]], self._vocabulary, self._statistics) for row in mine}
+            rows_here = {int(row): self.voices.given_to(table[self._within[row]]) for row in mine}
+            found |= {row: example_from(values, self._vocabulary, self._statistics) for row, values in rows_here.items()}
         return [found[int(row)] for row in rows]
 
 

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from model.conditioning import DropRates
 from model.diffusion import Mean
+from model.speakers import ExternalSpeaker
 from model.text_encoder import UNKNOWN_PHONE
 from model.tts import Batch, Tts, TtsConfig, parameter_counts
 from pipeline.mel import band_shapes_hz
@@ -34,7 +35,17 @@ from schemas.params import FramesParams, MelParams, ModelParams, Section, TrainP
 from schemas.tables.speakers import CORPUS_ROW
 from workflows.batches import Batches, InShards
 from workflows.checkpoint import TtsMetadata, read_header, read_tensors, save_tts, write_tensors
-from workflows.dataset import Example, Statistics, Vocabulary, collate, read_examples, read_statistics, read_vocabulary
+from workflows.dataset import (
+    NO_VOICES,
+    Example,
+    Statistics,
+    Vocabulary,
+    collate,
+    read_examples,
+    read_statistics,
+    read_vocabulary,
+    read_voices,
+)
 from workflows.lineage import lineage
 from workflows.processes import ALONE, Place, gathered, strategy, summed, together, wanted_processes
 from workflows.training_log import Curve, Progress
@@ -162,13 +173,13 @@ class Recorder(lightning.Callback):
         return self.minutes_before + (self.progress.minutes if self.progress else 0.0)
 
 
-def run(params: TrainStageParams, features: Path, normalise: Path, models: Path, metrics: Path, plots: Path) -> None:
+def run(params: TrainStageParams, features: Path, normalise: Path, voices: Path, models: Path, metrics: Path, plots: Path) -> None:
     """Train, or go on training, and write the model.
 
     Parameters
     ----------
-    features, normalise
-        Folders of the stages extract and normalise.
+    features, normalise, voices
+        Folders of the stages of these names (extract for features); voices is not read unless `model.speaker` is ``external``.
     models
         Gets ``tts.safetensors`` (averaged weights) and ``checkpoints/`` (to go on from).
     metrics
@@ -186,8 +197,9 @@ def run(params: TrainStageParams, features: Path, normalise: Path, models: Path,
         If one of several training processes ends too early.
     """
     n_processes = wanted_processes()
-    corpus = read_corpus(features, normalise, params.mel.n_mels)
-    origin = lineage(features, corpus.vocabulary.corpora, normalise, params.model_dump())
+    corpus = read_corpus(params, features, normalise, voices)
+    heard = voices if params.model.speaker == "external" else None
+    origin = lineage(features, corpus.vocabulary.corpora, normalise, heard, params.model_dump())
     learner, batches = _started(tts_config(params, corpus), params.train, corpus.training, Place(0, n_processes))
     sizes = parameter_counts(learner.model)
     print(f"train: {len(corpus.training)} utterances, {len(corpus.validation)} for validation; parameters {sizes}", file=sys.stderr)
@@ -217,26 +229,30 @@ def run(params: TrainStageParams, features: Path, normalise: Path, models: Path,
 def main(
     features: Annotated[Path, typer.Option(help="Folder of the stage extract.")],
     normalise: Annotated[Path, typer.Option(help="Folder of the stage normalise.")],
+    voices: Annotated[Path, typer.Option(help="Folder of the stage voices.")],
     models: Annotated[Path, typer.Option(help="Folder for the model and its checkpoints.")],
     metrics: Annotated[Path, typer.Option(help="JSON file for the final losses.")],
     plots: Annotated[Path, typer.Option(help="Folder for the loss curves.")],
     params: Annotated[Path, typer.Option(help="The parameters.")] = Path("params.yaml"),
 ) -> None:
     """Train the model, or go on from the last checkpoint."""
-    run(load_params(params, TrainStageParams), features, normalise, models, metrics, plots)
+    run(load_params(params, TrainStageParams), features, normalise, voices, models, metrics, plots)
 
 
-def read_corpus(features: Path, normalise: Path, n_mels: int) -> Corpus:
+def read_corpus(params: TrainStageParams, features: Path, normalise: Path, voices: Path) -> Corpus:
     """Training split as shards, validation split in memory.
 
     Raises
     ------
     TableError
         If a table breaks its contract or a split is empty.
+    ParamsError
+        If voices are wanted and there are none.
     """
-    vocabulary, statistics = read_vocabulary(normalise), read_statistics(normalise)
-    training = InShards(corpora_shards(features, vocabulary.corpora), "train", n_mels, vocabulary, statistics)
-    validation = read_examples(features, "validation", n_mels, vocabulary, statistics)
+    vocabulary, statistics, n_mels = read_vocabulary(normalise), read_statistics(normalise), params.mel.n_mels
+    heard = read_voices(voices, vocabulary) if params.model.speaker == "external" else NO_VOICES
+    training = InShards(corpora_shards(features, vocabulary.corpora), "train", n_mels, vocabulary, statistics, heard)
+    validation = read_examples(features, "validation", n_mels, vocabulary, statistics, heard)
     for split, n_examples in (("train", len(training)), ("validation", len(validation))):
         if not n_examples:
             raise TableError(f"{features} has no utterance in the split {split}; change ingest.split_salt or the shares, or add speech")
@@ -257,6 +273,7 @@ def tts_config(params: TrainStageParams, corpus: Corpus) -> TtsConfig:
         mel_widths_hz=tuple(widths_hz.tolist()),
         mel_mean_ln=norm["mel_mean_ln"],
         mel_std_ln=norm["mel_std_ln"],
+        voice_channels=corpus.training.voices.means.shape[1],
     )
 
 
@@ -274,7 +291,8 @@ def fingerprint_of(params: TrainStageParams, origin: dict[str, Any]) -> str:
     """What must be equal for one run to go on from another's checkpoint: data, parameters that decide weights, and this code's version."""
     settings = params.model_dump()
     del settings["train"]["max_steps"], settings["train"]["picture_utterances"]
-    document = {"code": CODE_VERSION, "params": settings, "dataset": origin["dataset"], "normalisation": origin["normalisation"]}
+    made_from = {name: origin[name] for name in ("dataset", "normalisation", "voices")}
+    document = {"code": CODE_VERSION, "params": settings, **made_from}
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
@@ -360,7 +378,10 @@ class _FromStep:
 def _started(config: TtsConfig, params: TrainParams, training: InShards, place: Place) -> tuple[Learner, Batches]:
     """An untrained model, and this process's part of the batches."""
     torch.manual_seed(params.seed)
-    learner = Learner(Tts(config), params, place)
+    model = Tts(config)
+    if isinstance(model.speakers, ExternalSpeaker):
+        model.speakers.set_means(torch.from_numpy(training.voices.means))
+    learner = Learner(model, params, place)
     return learner, Batches(training, params.batch_size, params.shuffle_utterances, params.seed, (place.rank, place.n))
 
 

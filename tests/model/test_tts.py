@@ -82,7 +82,13 @@ def batch_of(rows: list[int]) -> Batch:
     inside = torch.arange(n_frames) < durations.sum(-1, keepdim=True)
     pitch, voiced, energy = tracks[:, rows, :n_frames] * inside
     phones = torch.tensor([[2, 3, 4, 5], [6, 7, 0, 0]])[rows, :n_phones]
-    conditions = Conditions(phones, torch.tensor([1, 2])[rows], torch.tensor([2, 1])[rows], torch.tensor([[5.0, 0.2], [5.4, 0.1]])[rows])
+    conditions = Conditions(
+        phones,
+        torch.tensor([1, 2])[rows],
+        torch.tensor([2, 1])[rows],
+        torch.tensor([[5.0, 0.2], [5.4, 0.1]])[rows],
+        torch.zeros(len(rows), 0),
+    )
     mel = mel[rows, :n_frames] * inside.unsqueeze(-1)
     prosody, part = Prosody(pitch, (voiced > 0).float(), energy), Part(0, 1, len(rows))
     return Batch(tuple(str(r) for r in rows), conditions, durations[:, :n_phones], prosody, mel, part)

@@ -22,10 +22,12 @@ from pipeline.shards import read_table, shard_paths, write_table
 from schemas.errors import CheckpointError, ParamsError, TableError
 from schemas.params import load_params
 from schemas.tables.features import features_contract
+from schemas.tables.voices import VOICE_CHANNELS, VOICES
 from tests.conftest import PROJECT
 from tests.workflows.synthetic_features import N_MELS, feature_row, write_corpus
 from workflows.batches import Batches, InMemory
 from workflows.checkpoint import load_tts, read_header, read_tensors, write_tensors
+from workflows.dataset import collate, example_from, read_voices
 from workflows.lineage import dataset_version
 from workflows.train import Learner, TrainStageParams, read_corpus, run, step_seed, tts_config
 
@@ -56,7 +58,7 @@ def params_file(path: Path, **train: Any) -> Path:
 
 def train(root: Path, folders: tuple[Path, Path], **train: Any) -> dict[str, Any]:
     params = load_params(params_file(root / "params.yaml", **train), TrainStageParams)
-    run(params, *folders, root / "models", root / "metrics.json", root / "plots")
+    run(params, *folders, root / "voices", root / "models", root / "metrics.json", root / "plots")
     metrics: dict[str, Any] = json.loads((root / "metrics.json").read_text(encoding="utf-8"))
     return metrics
 
@@ -132,12 +134,12 @@ def test_the_model_file_holds_averaged_weights_vocabulary_statistics_and_lineage
 
 
 def test_not_finite_features_stop_the_run_and_name_the_utterance(tmp_path: Path, folders: tuple[Path, Path]) -> None:
-    corpus = read_corpus(*folders, N_MELS)
+    params = load_params(params_file(tmp_path / "params.yaml"), TrainStageParams)
+    corpus = read_corpus(params, *folders, tmp_path / "voices")
     *others, last = corpus.training.read(np.arange(4))
     mel_ln = last.mel_ln.copy()
     mel_ln[5, 2] = np.nan
     victim = dataclasses.replace(last, mel_ln=mel_ln)
-    params = load_params(params_file(tmp_path / "params.yaml"), TrainStageParams)
     learner = Learner(Tts(tts_config(params, corpus)), params.train)
     with pytest.raises(TableError, match=f"features of {victim.utterance_id} are not finite"):
         learner.training_step(Batches(InMemory([victim, *others]), 4, 100, 0).at(0))
@@ -192,7 +194,13 @@ def test_seeds_of_steps_are_distinct_and_fit_torch() -> None:
 def command_of(root: Path, folders: tuple[Path, Path], **train: Any) -> list[str]:
     """The stage as a process of its own."""
     params = params_file(root / "params.yaml", **train)
-    paths = {"features": folders[0], "normalise": folders[1], "models": root / "models", "metrics": root / "metrics.json"}
+    paths = {
+        "features": folders[0],
+        "normalise": folders[1],
+        "voices": root / "voices",
+        "models": root / "models",
+        "metrics": root / "metrics.json",
+    }
     options = [text for name, path in {**paths, "plots": root / "plots", "params": params}.items() for text in (f"--{name}", str(path))]
     return [sys.executable, "-m", "workflows.train", *options]
 
@@ -247,7 +255,14 @@ def shared_runs(tmp_path_factory: pytest.TempPathFactory, folders: tuple[Path, P
                 )
                 with pytest.MonkeyPatch.context() as patch:
                     patch.setenv("ESPRESSIVO_TRAIN_PROCESSES", str(n))
-                    run(load_params(path, TrainStageParams), *folders, root / "models", root / "metrics.json", root / "plots")
+                    run(
+                        load_params(path, TrainStageParams),
+                        *folders,
+                        root / "voices",
+                        root / "models",
+                        root / "metrics.json",
+                        root / "plots",
+                    )
             done[processes] = root
         return done[processes]
 
@@ -291,7 +306,7 @@ def test_a_fault_that_one_process_meets_stops_all_with_the_same_message(
 ) -> None:
     features, normalise = write_corpus(tmp_path, n_training=4)
     params = load_params(params_file(tmp_path / "params.yaml"), TrainStageParams)
-    corpus = read_corpus(features, normalise, N_MELS)
+    corpus = read_corpus(params, features, normalise, tmp_path / "voices")
     victim = Batches(corpus.training, 4, params.train.shuffle_utterances, params.train.seed, (place, 2)).at(0).utterance_ids[0]
     contract = features_contract(N_MELS)
     for path in shard_paths(features / "toy"):
@@ -302,7 +317,7 @@ def test_a_fault_that_one_process_meets_stops_all_with_the_same_message(
         write_table(path, contract.table(rows), contract, rows_checked=True)
     monkeypatch.setenv("ESPRESSIVO_TRAIN_PROCESSES", "2")
     with pytest.raises(TableError, match=f"step 0: features of {victim} are not finite"):
-        run(params, features, normalise, tmp_path / "models", tmp_path / "metrics.json", tmp_path / "plots")
+        run(params, features, normalise, tmp_path / "voices", tmp_path / "models", tmp_path / "metrics.json", tmp_path / "plots")
 
 
 @pytest.mark.slow
@@ -339,3 +354,65 @@ def test_a_number_of_processes_that_cannot_be_is_refused(
     monkeypatch.setenv("ESPRESSIVO_TRAIN_PROCESSES", n)
     with pytest.raises(ParamsError, match=message):
         train(tmp_path, folders)
+
+
+def write_voices(root: Path) -> Path:
+    """Made-up voices of the toy corpus: each speaker's utterances near a direction of the speaker's own."""
+    rows = []
+    for index in range(29):  # the last of 30 utterances has none
+        made = feature_row(index, "train" if index < 24 else "validation")
+        random = np.random.default_rng(index)
+        vector = np.zeros(VOICE_CHANNELS)
+        vector[index % 2] = 1.0
+        vector += random.uniform(0, 0.02, VOICE_CHANNELS)
+        rows.append(
+            {name: made[name] for name in ("utterance_id", "speaker", "split")}
+            | {"audio_sha256": f"{index:064x}", "made_by": "test", "voice": (vector / np.linalg.norm(vector)).tolist()}
+        )
+    write_table(root / "toy" / "voices.parquet", VOICES.table(rows), VOICES)
+    return root
+
+
+def external(path: Path, **train: Any) -> TrainStageParams:
+    document = yaml.safe_load(params_file(path, **train).read_text(encoding="utf-8"))
+    document["model"]["speaker"] = "external"
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    return load_params(path, TrainStageParams)
+
+
+def test_a_model_of_voices_speaks_as_a_voice_that_training_never_heard(tmp_path: Path, folders: tuple[Path, Path]) -> None:
+    voices, params = write_voices(tmp_path / "voices"), external(tmp_path / "params.yaml")
+    run(params, *folders, voices, tmp_path / "models", tmp_path / "metrics.json", tmp_path / "plots")
+    model, metadata = load_tts(tmp_path / "models" / "tts.safetensors")
+    assert metadata.lineage["voices"].keys() == {"toy"}
+    row = feature_row(28, "validation")
+    unseen = np.zeros(VOICE_CHANNELS, np.float32)
+    unseen[7] = 1.0
+    mean = read_voices(voices, metadata.vocabulary).means[metadata.vocabulary.speaker_id(row["speaker"])]
+
+    def said(**changes: Any) -> torch.Tensor:
+        batch = collate([example_from({**row, **changes}, metadata.vocabulary, metadata.statistics)])
+        return model.mu(batch.conditions, batch.durations, batch.prosody)
+
+    assert not torch.equal(said(voice=unseen), said())
+    torch.testing.assert_close(said(voice=mean), said())  # a known speaker without a voice sounds like their mean one
+    assert not torch.equal(said(speaker="toy/nobody", voice=unseen), said(speaker="toy/nobody"))
+
+
+def test_other_voices_start_anew(tmp_path: Path, folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    voices, params = write_voices(tmp_path / "voices"), external(tmp_path / "params.yaml", max_steps=2)
+    outs = tmp_path / "models", tmp_path / "metrics.json", tmp_path / "plots"
+    run(params, *folders, voices, *outs)
+    run(params, *folders, voices, *outs)
+    assert "starts anew" not in capsys.readouterr().err
+    table = read_table(voices / "toy" / "voices.parquet", VOICES)
+    write_table(voices / "toy" / "voices.parquet", table.slice(1), VOICES)
+    run(params, *folders, voices, *outs)
+    assert "starts anew" in capsys.readouterr().err
+
+
+def test_voices_that_are_wanted_and_not_there_are_named(tmp_path: Path, folders: tuple[Path, Path]) -> None:
+    write_table(tmp_path / "voices" / "toy" / "voices.parquet", VOICES.table([]), VOICES)
+    params = external(tmp_path / "params.yaml")
+    with pytest.raises(ParamsError, match=r"set voices\.embedding: resemblyzer"):
+        run(params, *folders, tmp_path / "voices", tmp_path / "models", tmp_path / "metrics.json", tmp_path / "plots")
