@@ -137,6 +137,22 @@ def read_voices(folder: Path, vocabulary: Vocabulary) -> Voices:
     return Voices({name: row for row, name in enumerate(ids)}, vectors, means)
 
 
+def unseen_voices(folder: Path, vocabulary: Vocabulary) -> dict[str, NDArray[np.float32]]:
+    """The mean d-vector of each speaker of the vocabulary's corpora whom training never saw, of all their recordings.
+
+    Raises
+    ------
+    TableError
+        If a table is missing or breaks its contract.
+    """
+    vectors: dict[str, list[list[float]]] = {}
+    for corpus in vocabulary.corpora:
+        for row in read_table(folder / corpus / "voices.parquet", VOICES, ["speaker", "voice"]).to_pylist():
+            if row["speaker"] not in vocabulary.speakers:
+                vectors.setdefault(row["speaker"], []).append(row["voice"])
+    return {name: mean_voice(np.array(rows, dtype=np.float32)) for name, rows in sorted(vectors.items())}
+
+
 def mean_voice(voices: NDArray[np.float32]) -> NDArray[np.float32]:
     """One vector for several recordings of a speaker, (n, VOICE_CHANNELS) -> (VOICE_CHANNELS,): their mean, at norm 1."""
     mean = voices.mean(axis=0, dtype=np.float64)

@@ -122,7 +122,8 @@ def measure(row: dict[str, Any], real: dict[str, Any], rendered: tracks.Tracks) 
 
 def _pair_up(features: Path, synthesis: Path, n_mels: int) -> list[Pair]:
     columns = [name for name in synthesis_contract(n_mels).arrow.names if name != "mel_ln"]
-    rows = shards.read_table(synthesis / "synthesis.parquet", synthesis_contract(n_mels), columns).to_pylist()
+    table = shards.read_table(synthesis / "synthesis.parquet", synthesis_contract(n_mels), columns)
+    rows = [row for row in table.to_pylist() if row["utterance_id"] is not None]
     paths = shards.corpora_shards(features, sorted({row["utterance_id"].partition("/")[0] for row in rows}))
     shard_of = {row["utterance_id"]: path for path in paths for row in shards.iter_rows([path], ["utterance_id"])}
     missing = [row["utterance_id"] for row in rows if row["utterance_id"] not in shard_of]

@@ -189,7 +189,8 @@ def _examples(
     synthesis: list[dict[str, Any]],
     evaluation: pd.DataFrame,
 ) -> list[dict[str, Any]]:
-    chosen = {row["utterance_id"]: row for row in choose_examples(synthesis, params.report.examples)}
+    recorded_rows = [row for row in synthesis if row["utterance_id"] is not None]
+    chosen = {row["utterance_id"]: row for row in choose_examples(recorded_rows, params.report.examples)}
     real = {row["utterance_id"]: row for row in shards.iter_rows(feature_paths) if row["utterance_id"] in chosen}
     recorded = utterances.set_index("utterance_id")[["corpus", "audio_path"]]
     scores = evaluation.set_index("key")

@@ -24,7 +24,7 @@ from schemas.params import load_params
 from schemas.tables.features import features_contract
 from schemas.tables.voices import VOICE_CHANNELS, VOICES
 from tests.conftest import PROJECT
-from tests.workflows.synthetic_features import N_MELS, feature_row, write_corpus
+from tests.workflows.synthetic_features import N_MELS, feature_row, write_corpus, write_voices
 from workflows.batches import Batches, InMemory
 from workflows.checkpoint import load_tts, read_header, read_tensors, write_tensors
 from workflows.dataset import collate, example_from, read_voices
@@ -354,23 +354,6 @@ def test_a_number_of_processes_that_cannot_be_is_refused(
     monkeypatch.setenv("ESPRESSIVO_TRAIN_PROCESSES", n)
     with pytest.raises(ParamsError, match=message):
         train(tmp_path, folders)
-
-
-def write_voices(root: Path) -> Path:
-    """Made-up voices of the toy corpus: each speaker's utterances near a direction of the speaker's own."""
-    rows = []
-    for index in range(29):  # the last of 30 utterances has none
-        made = feature_row(index, "train" if index < 24 else "validation")
-        random = np.random.default_rng(index)
-        vector = np.zeros(VOICE_CHANNELS)
-        vector[index % 2] = 1.0
-        vector += random.uniform(0, 0.02, VOICE_CHANNELS)
-        rows.append(
-            {name: made[name] for name in ("utterance_id", "speaker", "split")}
-            | {"audio_sha256": f"{index:064x}", "made_by": "test", "voice": (vector / np.linalg.norm(vector)).tolist()}
-        )
-    write_table(root / "toy" / "voices.parquet", VOICES.table(rows), VOICES)
-    return root
 
 
 def external(path: Path, **train: Any) -> TrainStageParams:
