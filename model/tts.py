@@ -58,7 +58,7 @@ class TtsConfig:
     mel_mean_ln, mel_std_ln
         Mean and standard deviation of log-mel over the training split; inside, mel is normalised by them.
     residual_spread
-        Standard deviation of normalised mel around mu that the untrained score network assumes.
+        Standard deviation of normalised mel around mu that the untrained score network assumes; None: it assumes nothing.
     voice_channels
         Size of a voice's d-vector; 0 with ``speaker="table"``.
     The others
@@ -93,7 +93,7 @@ class TtsConfig:
     mel_widths_hz: tuple[float, ...]
     mel_mean_ln: float
     mel_std_ln: float
-    residual_spread: float
+    residual_spread: float | None
     speaker: str = "table"  # models written before there was a choice say nothing of it
     voice_channels: int = 0
 
@@ -355,9 +355,11 @@ class Tts(nn.Module):
 
     def score(self, x_t: Tensor, t: Tensor, mu: Tensor, mask: Tensor, style: Style) -> Tensor:
         """Noise in x_t, float32 of shape (B, T, n_mels): the Gaussian guess and what the estimator adds to it."""
-        guess, scale = gaussian_noise_guess(x_t, mu, t, self.config.residual_spread, self.schedule)
-        noise: Tensor = (guess + scale * self.estimator(x_t, t, mu, mask, style).float()) * mask
-        return noise
+        noise: Tensor = self.estimator(x_t, t, mu, mask, style).float()
+        if self.config.residual_spread is not None:
+            guess, scale = gaussian_noise_guess(x_t, mu, t, self.config.residual_spread, self.schedule)
+            noise = guess + scale * noise
+        return noise * mask
 
     def _laid_out(
         self, conditions: Conditions, durations: Tensor, prosody: Prosody, mix: EmotionMix | None

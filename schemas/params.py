@@ -215,7 +215,7 @@ class ModelParams(Section):
     dropout: Annotated[float, Field(ge=0, le=0.9)]
     beta_min: Annotated[float, Field(ge=0, le=1)]
     beta_max: Annotated[float, Field(ge=1, le=50)]
-    residual_spread: Annotated[float, Field(ge=0.05, le=5)]
+    residual_spread: Annotated[float, Field(ge=0.05, le=5)] | None
 
 
 class TrainParams(Section):

@@ -224,6 +224,15 @@ def test_an_untrained_score_network_is_the_best_linear_denoiser() -> None:
     torch.testing.assert_close(model.score(x_t, t, mu, mask, style), guess)
 
 
+def test_without_a_guess_the_network_alone_says_what_the_noise_is() -> None:
+    model = Tts(dataclasses.replace(CONFIG, residual_spread=None)).eval()
+    for parameter in model.estimator.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    (x_t, mu), t, mask = torch.randn(2, 2, 12, N_MELS), torch.tensor([0.2, 0.7]), torch.ones(2, 12, 1)
+    style = Style(torch.randn(2, N_STYLE_CHANNELS, 12, N_MELS), torch.randn(2, 1, 4), None)
+    torch.testing.assert_close(model.score(x_t, t, mu, mask, style), model.estimator(x_t, t, mu, mask, style))
+
+
 def test_parameter_counts_add_up(model: Tts) -> None:
     assert parameter_counts(model)["total"] == sum(p.numel() for p in model.parameters())
 
