@@ -399,3 +399,19 @@ def test_voices_that_are_wanted_and_not_there_are_named(tmp_path: Path, folders:
     params = external(tmp_path / "params.yaml")
     with pytest.raises(ParamsError, match=r"set voices\.embedding: resemblyzer"):
         run(params, *folders, tmp_path / "voices", tmp_path / "models", tmp_path / "metrics.json", tmp_path / "plots")
+
+
+@pytest.mark.slow
+def test_processes_share_a_model_of_voices_as_well(tmp_path: Path, folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    voices = write_voices(tmp_path / "voices")
+    for n in ("1", "2"):
+        path = without_dropout(tmp_path / n / "params.yaml", max_steps=10, picture_utterances=0)
+        params = load_params(path, TrainStageParams)
+        external_model = params.model.model_copy(update={"speaker": "external"})
+        monkeypatch.setenv("ESPRESSIVO_TRAIN_PROCESSES", n)
+        outs = (tmp_path / n / name for name in ("models", "metrics.json", "plots"))
+        run(params.model_copy(update={"model": external_model}), *folders, voices, *outs)
+    alone, together = (points(tmp_path / n) for n in ("1", "2"))
+    assert alone.keys() == together.keys()
+    for name, curve in alone.items():
+        np.testing.assert_allclose(together[name], curve, rtol=1e-5, atol=1e-6, err_msg=name)
