@@ -94,11 +94,10 @@ def main(
         samples = vocode(np.ascontiguousarray(mel_ln, dtype=np.float32))
         return voice_of(resample(samples, params.frames.sample_rate_hz, SAMPLE_RATE_HZ))
 
-    spoken = {name: mels(model, metadata, chosen, voice) for name, voice in voices.items()}
-    spoken["copy"] = [np.asarray(row["mel_ln"], np.float32) for row in chosen]
+    real = [np.asarray(row["mel_ln"], np.float32) for row in chosen]
     results: dict[str, Any] = {}
-    for name, rows in spoken.items():
-        vectors = np.stack([heard(mel_ln) for mel_ln in rows])
+    for name in ("copy", *voices):
+        vectors = np.stack([heard(mel_ln) for mel_ln in (real if name == "copy" else mels(model, metadata, chosen, voices[name]))])
         cosines = {who: vectors @ mean for who, mean in means.items()}
         others = np.stack([value for who, value in cosines.items() if who != speaker])
         results[name] = {
