@@ -1,7 +1,7 @@
 """Text, speaker, emotion and prosody to mel: the whole model behind `losses`, `predict` and `synthesise`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 import torch.nn.functional as F  # noqa: N812  torch's own habit
@@ -26,11 +26,12 @@ from model.conditioning import (
     spread,
     tracks,
 )
-from model.diffusion import NoiseSchedule, diffuse, gaussian_noise_guess, masked_mean_square
+from model.diffusion import Mean, NoiseSchedule, diffuse, gaussian_noise_guess, masked_mean_square
 from model.estimators.diffusers_unet import DiffusersUNet
 from model.estimators.grad_unet import GradUNet
 from model.predictors import PhoneProsody, ProsodyPredictor, durations_from_log
 from model.samplers import SAMPLERS, FreshNoise, NoisePredictor
+from model.speakers import ExternalSpeaker, SpeakerTable
 from model.text_encoder import PADDING_PHONE, MuDecoder, TextEncoder
 from schemas.errors import ParamsError
 
@@ -57,7 +58,9 @@ class TtsConfig:
     mel_mean_ln, mel_std_ln
         Mean and standard deviation of log-mel over the training split; inside, mel is normalised by them.
     residual_spread
-        Standard deviation of normalised mel around mu that the untrained score network assumes.
+        Standard deviation of normalised mel around mu that the untrained score network assumes; None: it assumes nothing.
+    voice_channels
+        Size of a voice's d-vector; 0 with ``speaker="table"``.
     The others
         As in `params.yaml`, section `model`.
 
@@ -91,7 +94,9 @@ class TtsConfig:
     mel_widths_hz: tuple[float, ...]
     mel_mean_ln: float
     mel_std_ln: float
-    residual_spread: float
+    residual_spread: float | None
+    speaker: str = "table"  # models written before there was a choice say nothing of it
+    voice_channels: int = 0
 
     def __post_init__(self) -> None:
         if (self.estimator, self.attention) not in _NETWORKS:
@@ -101,6 +106,8 @@ class TtsConfig:
             raise ParamsError(f"model.unet_channels={self.unet_channels} must be a multiple of 16 for diffusers_unet; change it")
         if self.psd_image not in PSD_CHANNELS or self.mu_sees not in ("text", "prosody"):
             raise ParamsError(f"no psd_image '{self.psd_image}' or mu_sees '{self.mu_sees}'; set repeat or ridge, text or prosody")
+        if self.speaker not in ("table", "external"):
+            raise ParamsError(f"no speaker '{self.speaker}'; set table or external")
         if self.n_mels % (self.unet_fold * 2 ** (self.unet_levels - 1)):
             sizes = f"unet_levels={self.unet_levels} or unet_fold={self.unet_fold}"
             raise ParamsError(f"mel.n_mels={self.n_mels} must divide by unet_fold * 2^(model.unet_levels - 1); lower {sizes}")
@@ -124,16 +131,33 @@ class Conditions:
         int64 of shape (B,); `UNKNOWN_STYLE` where unknown.
     pitch_scale
         Mean and standard deviation of the speaker's log-F0 (ln Hz), by which its z-scores become Hz, float of shape (B, 2).
+    voice
+        How the speaker sounds, for a model that takes that: d-vectors, float of shape (B, voice_channels). Zeros, or no channels: as the
+        training speaker with that id does.
     """
 
     phones: Tensor
     speaker: Tensor
     emotion: Tensor
     pitch_scale: Tensor
+    voice: Tensor
 
     def to(self, device: torch.device) -> "Conditions":
         """The same on another device."""
-        return Conditions(self.phones.to(device), self.speaker.to(device), self.emotion.to(device), self.pitch_scale.to(device))
+        return Conditions(*(getattr(self, field.name).to(device) for field in fields(self)))
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which rows of a batch are at hand, where several processes share it: `first`, `first + step`, and so on of `n_rows`."""
+
+    first: int
+    step: int
+    n_rows: int
+
+    def of(self, whole: Tensor) -> Tensor:
+        """These rows of what was drawn for the whole batch, (n_rows, ...)."""
+        return whole[self.first :: self.step]
 
 
 @dataclass(frozen=True)
@@ -151,7 +175,9 @@ class Batch:
     prosody
         Frame-level prosody, (B, T).
     mel_ln
-        Log-mel (natural log), float of shape (B, T, n_mels).
+        Log-mel (natural log), float of shape (B, T, n_mels); T is that of the whole batch.
+    part
+        Which rows of the whole batch these B are.
     """
 
     utterance_ids: tuple[str, ...]
@@ -159,11 +185,12 @@ class Batch:
     durations: Tensor
     prosody: Prosody
     mel_ln: Tensor
+    part: Part
 
     def to(self, device: torch.device) -> "Batch":
         """The same on another device."""
         moved = self.durations.to(device), self.prosody.to(device), self.mel_ln.to(device)
-        return Batch(self.utterance_ids, self.conditions.to(device), *moved)
+        return Batch(self.utterance_ids, self.conditions.to(device), *moved, self.part)
 
 
 @dataclass(frozen=True)
@@ -217,7 +244,7 @@ class Tts(nn.Module):
         style_channels = config.speaker_channels + config.emotion_channels
         self.config = config
         self.schedule = NoiseSchedule(config.beta_min, config.beta_max)
-        self.speakers = nn.Embedding(config.n_speakers, config.speaker_channels)
+        self.speakers = _speakers(config)
         self.emotions = nn.Embedding(config.n_emotions, config.emotion_channels)
         self.encoder = TextEncoder(
             config.n_phones, config.encoder_channels, style_channels, config.encoder_layers, config.encoder_heads, config.dropout
@@ -232,8 +259,8 @@ class Tts(nn.Module):
         for name in ("mel_centres_hz", "mel_widths_hz", "mel_mean_ln", "mel_std_ln"):
             self.register_buffer(name, torch.tensor(getattr(config, name)), persistent=False)
 
-    def losses(self, batch: Batch, window_frames: int, drop: DropRates, generator: torch.Generator) -> dict[str, Tensor]:
-        """The losses of a batch; their sum is what training lowers.
+    def losses(self, batch: Batch, window_frames: int, drop: DropRates, generator: torch.Generator) -> dict[str, Mean]:
+        """The losses of a batch; the sum of their values is what training lowers.
 
         Parameters
         ----------
@@ -244,25 +271,25 @@ class Tts(nn.Module):
         drop
             Shares of rows whose speaker, emotion and prosody, each alone, are hidden from the score network.
         generator
-            Draws windows, times, noise and hidden conditions.
+            Draws windows, times, noise and hidden conditions: those of the whole batch, of which the rows at hand take theirs.
 
         Returns
         -------
         dict
-            Scalars: `prior` and `diffusion` (mean squares of normalised mel and of noise), `duration` (of ln(1 + frames)), `pitch` and
-            `energy` (of z-scores a phone), `voiced` (cross-entropy a phone).
+            Means over the rows at hand: `prior` and `diffusion` (squares of normalised mel and of noise), `duration` (of ln(1 + frames)),
+            `pitch` and `energy` (of z-scores a phone), `voiced` (cross-entropy a phone).
         """
         hidden, style, present = self._encode(batch.conditions)
         alignment = align(batch.durations, batch.mel_ln.shape[1])
         given, harmonics = self._drawn(batch.conditions, batch.prosody, alignment)
         mu = self.mu_decoder(spread(hidden, alignment), alignment, given, harmonics)
         mel = (batch.mel_ln - self.mel_mean_ln) / self.mel_std_ln * alignment.mask
-        window = _window(alignment.mask, window_frames, generator)
+        window = _window(alignment.mask, window_frames, batch.part, generator)
         cut = _Window(*(_cut(x, window) for x in (mel, mu, alignment.mask, given, harmonics)))
-        shown = _shown(len(mel), drop, generator, mel.device)
+        shown = _shown(batch.part, drop, generator, mel.device)
         return {
             "prior": masked_mean_square(mel - mu, alignment.mask),
-            "diffusion": self._diffusion_loss(batch.conditions, cut, shown, generator),
+            "diffusion": self._diffusion_loss(batch, cut, shown, generator),
             **_phone_losses(self.predictor(hidden, style, present), batch, alignment),
         }
 
@@ -315,26 +342,40 @@ class Tts(nn.Module):
         if durations is None or prosody is None:
             predicted = self.predict(conditions, durations, mix)
             durations, prosody = predicted.durations, prosody or predicted.prosody
-        hidden, _, _ = self._encode(conditions, mix)
-        alignment = align(durations, int(durations.sum(-1).max()))
-        given, harmonics = self._drawn(conditions, prosody, alignment)
-        mu = self.mu_decoder(spread(hidden, alignment), alignment, given, harmonics)
+        alignment, given, harmonics, mu = self._laid_out(conditions, durations, prosody, mix)
         predict_noise = self._guided(conditions, alignment, mu, given, harmonics, mix)
         x_1 = (mu + noise(0)[:, : mu.shape[1]].to(mu) / sampling.temperature) * alignment.mask
         x_0 = SAMPLERS[sampling.sampler](predict_noise, x_1, mu, self.schedule, sampling.n_steps, noise)
         mel_ln: Tensor = x_0 * self.mel_std_ln + self.mel_mean_ln
         return mel_ln
 
+    @torch.no_grad()
+    def mu(self, conditions: Conditions, durations: Tensor, prosody: Prosody) -> Tensor:
+        """Where the diffusion ends, as log-mel (natural log), float32 of shape (B, T, n_mels); meaningless after a row's end."""
+        mel_ln: Tensor = self._laid_out(conditions, durations, prosody, None)[-1] * self.mel_std_ln + self.mel_mean_ln
+        return mel_ln
+
     def score(self, x_t: Tensor, t: Tensor, mu: Tensor, mask: Tensor, style: Style) -> Tensor:
         """Noise in x_t, float32 of shape (B, T, n_mels): the Gaussian guess and what the estimator adds to it."""
-        guess, scale = gaussian_noise_guess(x_t, mu, t, self.config.residual_spread, self.schedule)
-        noise: Tensor = (guess + scale * self.estimator(x_t, t, mu, mask, style).float()) * mask
-        return noise
+        noise: Tensor = self.estimator(x_t, t, mu, mask, style).float()
+        if self.config.residual_spread is not None:
+            guess, scale = gaussian_noise_guess(x_t, mu, t, self.config.residual_spread, self.schedule)
+            noise = guess + scale * noise
+        return noise * mask
+
+    def _laid_out(
+        self, conditions: Conditions, durations: Tensor, prosody: Prosody, mix: EmotionMix | None
+    ) -> tuple[Alignment, Tensor, Tensor, Tensor]:
+        """Phones over frames, tracks (B, T, N_TRACKS), harmonics and mu (B, T, n_mels)."""
+        hidden, _, _ = self._encode(conditions, mix)
+        alignment = align(durations, int(durations.sum(-1).max()))
+        given, harmonics = self._drawn(conditions, prosody, alignment)
+        return alignment, given, harmonics, self.mu_decoder(spread(hidden, alignment), alignment, given, harmonics)
 
     def _encode(self, conditions: Conditions, mix: EmotionMix | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Hidden (B, L, C), speaker and emotion (B, 1 or L, S), and 1 at phones (B, L, 1)."""
         emotion = self.emotions(conditions.emotion).unsqueeze(1) if mix is None else mix.weights @ self.emotions.weight
-        speaker = self.speakers(conditions.speaker).unsqueeze(1).expand(-1, emotion.shape[1], -1)
+        speaker = self.speakers(conditions.speaker, conditions.voice).unsqueeze(1).expand(-1, emotion.shape[1], -1)
         style = torch.cat([speaker, emotion], dim=-1)
         present = (conditions.phones != PADDING_PHONE).unsqueeze(-1).float()
         return self.encoder(conditions.phones, style), style, present
@@ -343,7 +384,7 @@ class Tts(nn.Module):
         self, conditions: Conditions, alignment: Alignment, mu: Tensor, given: Tensor, harmonics: Tensor, mix: EmotionMix | None
     ) -> NoisePredictor:
         """The score network with its conditions bound: ``hidden + scale sum_i weight_i (emotion_i - hidden)`` (Ho and Salimans 2022)."""
-        speaker = self.speakers(conditions.speaker)
+        speaker = self.speakers(conditions.speaker, conditions.voice)
         shown = torch.ones(len(mu), dtype=torch.bool, device=mu.device)
 
         def style_of(emotion: Tensor) -> Style:
@@ -379,7 +420,8 @@ class Tts(nn.Module):
         return tracks(prosody, alignment), harmonics * alignment.mask
 
     def _style(self, conditions: Conditions, prosody_tracks: Tensor, harmonics: Tensor, shown: Shown) -> Style:
-        speaker = self.speakers(torch.where(shown.speaker, conditions.speaker, UNKNOWN_STYLE))
+        voice = conditions.voice * shown.speaker.unsqueeze(-1)
+        speaker = self.speakers(torch.where(shown.speaker, conditions.speaker, UNKNOWN_STYLE), voice)
         emotion = self.emotions(torch.where(shown.emotion, conditions.emotion, UNKNOWN_STYLE)).unsqueeze(1)
         return self._conditioned(speaker, emotion, prosody_tracks, harmonics, shown.prosody)
 
@@ -387,15 +429,21 @@ class Tts(nn.Module):
         image = self.style_image(speaker, emotion, psd_image(self.config.psd_image, prosody_tracks, harmonics), shown)
         return Style(image, emotion, None if self.style_sequence is None else self.style_sequence(speaker, emotion, prosody_tracks, shown))
 
-    def _diffusion_loss(self, conditions: Conditions, cut: "_Window", shown: Shown, generator: torch.Generator) -> Tensor:
-        x_0, mu, mask = cut.mel, cut.mu, cut.mask
+    def _diffusion_loss(self, batch: Batch, cut: "_Window", shown: Shown, generator: torch.Generator) -> Mean:
+        x_0, mu, mask, part = cut.mel, cut.mu, cut.mask, batch.part
         # Times spread evenly over the batch from one random start: the same mean as independent ones, less variance.
         start = torch.rand(1, generator=generator, device=generator.device)
-        t = ((start + torch.arange(len(x_0)) / len(x_0)) % 1.0).clamp(min=_T_MIN).to(x_0.device)
-        noise = torch.randn(x_0.shape, generator=generator, device=generator.device).to(x_0)
+        t = part.of((start + torch.arange(part.n_rows) / part.n_rows) % 1.0).clamp(min=_T_MIN).to(x_0.device)
+        noise = part.of(torch.randn((part.n_rows, *x_0.shape[1:]), generator=generator, device=generator.device)).to(x_0)
         x_t = diffuse(x_0, mu, noise, t, self.schedule) * mask
-        style = self._style(conditions, cut.tracks, cut.harmonics, shown)
+        style = self._style(batch.conditions, cut.tracks, cut.harmonics, shown)
         return masked_mean_square(self.score(x_t, t, mu, mask, style) - noise, mask)
+
+
+def _speakers(config: TtsConfig) -> SpeakerTable | ExternalSpeaker:
+    if config.speaker == "external":
+        return ExternalSpeaker(config.n_speakers, config.voice_channels, config.speaker_channels)
+    return SpeakerTable(config.n_speakers, config.speaker_channels)
 
 
 def _estimator(config: TtsConfig) -> nn.Module:
@@ -412,7 +460,7 @@ def parameter_counts(model: Tts) -> dict[str, int]:
     return {**counts, "total": sum(counts.values())}
 
 
-def _phone_losses(said: PhoneProsody, batch: Batch, alignment: Alignment) -> dict[str, Tensor]:
+def _phone_losses(said: PhoneProsody, batch: Batch, alignment: Alignment) -> dict[str, Mean]:
     n_phones, present = batch.durations.shape[1], (batch.conditions.phones != PADDING_PHONE).float()
     ones = torch.ones_like(batch.prosody.voiced)
     pitch, voiced_frames = pool(batch.prosody.log_f0_z, batch.prosody.voiced, alignment, n_phones)
@@ -429,15 +477,15 @@ def _phone_losses(said: PhoneProsody, batch: Batch, alignment: Alignment) -> dic
     }
 
 
-def _mean(values: Tensor, weight: Tensor) -> Tensor:
-    return (values * weight).sum() / weight.sum().clamp(min=1.0)
+def _mean(values: Tensor, weight: Tensor) -> Mean:
+    return Mean((values * weight).sum(), weight.sum())
 
 
-def _window(mask: Tensor, window_frames: int, generator: torch.Generator) -> Tensor:
+def _window(mask: Tensor, window_frames: int, part: Part, generator: torch.Generator) -> Tensor:
     """Indices of a random window a row, int64 of shape (B, min(window_frames, T)); rows shorter than it start at 0."""
     lengths = mask.sum(dim=(1, 2))  # (B,)
     room = (lengths - window_frames).clamp(min=0)
-    draw = torch.rand(len(mask), generator=generator, device=generator.device).to(mask)
+    draw = part.of(torch.rand(part.n_rows, generator=generator, device=generator.device)).to(mask)
     first = (draw * (room + 1)).long().minimum(room.long())
     width = min(window_frames, mask.shape[1])
     return first.unsqueeze(-1) + torch.arange(width, device=mask.device)
@@ -448,8 +496,8 @@ def _cut(x: Tensor, window: Tensor) -> Tensor:
     return x.gather(1, window.unsqueeze(-1).expand(-1, -1, x.shape[-1]))
 
 
-def _shown(n_rows: int, drop: DropRates, generator: torch.Generator, device: torch.device) -> Shown:
+def _shown(part: Part, drop: DropRates, generator: torch.Generator, device: torch.device) -> Shown:
     """Hide each condition of each row alone with its own probability."""
     rates = torch.tensor([drop.speaker, drop.emotion, drop.prosody]).unsqueeze(-1)
-    speaker, emotion, prosody = (torch.rand(3, n_rows, generator=generator, device=generator.device) >= rates).to(device)
-    return Shown(speaker, emotion, prosody)
+    speaker, emotion, prosody = (torch.rand(3, part.n_rows, generator=generator, device=generator.device) >= rates).to(device)
+    return Shown(part.of(speaker), part.of(emotion), part.of(prosody))

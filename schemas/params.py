@@ -189,6 +189,13 @@ class QualityParams(Section):
     max_longest_pause_s: Annotated[float, Field(ge=0, le=600)] | None
 
 
+class VoicesParams(Section):
+    """Speaker embeddings of recordings."""
+
+    embedding: Literal["none", "resemblyzer"]
+    max_reject_share: Share
+
+
 class ModelParams(Section):
     """Sizes of the networks and the noise schedule."""
 
@@ -203,12 +210,13 @@ class ModelParams(Section):
     encoder_layers: Annotated[int, Field(ge=1, le=12)]
     encoder_heads: Annotated[int, Field(ge=1, le=8)]
     predictor_channels: Annotated[int, Field(ge=32, le=512)]
+    speaker: Literal["table", "external"]
     speaker_channels: Annotated[int, Field(ge=4, le=512)]
     emotion_channels: Annotated[int, Field(ge=4, le=512)]
     dropout: Annotated[float, Field(ge=0, le=0.9)]
     beta_min: Annotated[float, Field(ge=0, le=1)]
     beta_max: Annotated[float, Field(ge=1, le=50)]
-    residual_spread: Annotated[float, Field(ge=0.05, le=5)]
+    residual_spread: Annotated[float, Field(ge=0.05, le=5)] | None
 
 
 class TrainParams(Section):
@@ -229,6 +237,7 @@ class TrainParams(Section):
     prosody_dropout: Share
     precision: Literal["fp32", "bf16"]
     validate_every_steps: Annotated[int, Field(ge=1, le=1_000_000)]
+    picture_utterances: Annotated[int, Field(ge=0, le=16)]
     checkpoint_every_steps: Annotated[int, Field(ge=1, le=1_000_000)]
 
 
@@ -295,6 +304,7 @@ class Params(Section):
     duration: DurationParams
     quality: QualityParams
     extract: ExtractParams
+    voices: VoicesParams
     model: ModelParams
     train: TrainParams
     synthesize: SynthesizeParams

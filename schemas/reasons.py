@@ -41,6 +41,7 @@ class Reason(StrEnum):
     QUALITY_SILENCE = "quality_silence"
     QUALITY_PAUSE = "quality_pause"
     CONTRACT_BROKEN = "contract_broken"
+    VOICE_UNHEARD = "voice_unheard"
     SYNTHESIS_FAILED = "synthesis_failed"
     REQUEST_INVALID = "request_invalid"
     REQUEST_UNKNOWN_NAME = "request_unknown_name"
@@ -93,6 +94,7 @@ DESCRIPTIONS: dict[Reason, str] = {
     Reason.QUALITY_SILENCE: "Too long a silence before or after the speech. Trim it, or see `quality.max_leading_silence_s`.",
     Reason.QUALITY_PAUSE: "Too long a pause inside the speech; text may be missing. Cut there, or raise `quality.max_longest_pause_s`.",
     Reason.CONTRACT_BROKEN: "The computed row breaks its schema; `detail` names the check. Please report it with the file.",
+    Reason.VOICE_UNHEARD: "No speech is found in the recording that a voice could be known by. Look at the recording.",
     Reason.SYNTHESIS_FAILED: "The model or vocoder gave non-finite or empty output for this row. Look at the training's losses.",
     Reason.REQUEST_INVALID: "The row of the request table breaks its schema; `detail` says what to give. See docs/synthesis.md.",
     Reason.REQUEST_UNKNOWN_NAME: "No such speaker, emotion or utterance; `detail` has those that exist and the nearest. Use one of them.",

@@ -45,7 +45,15 @@ def test_every_reason_names_its_stages_and_the_fault_that_gives_it():
         "request_unknown_name",
         "phone_unknown",
     ]  # of request tables: test_requests.py
-    assert without == ["storage_failed", "contract_broken", "synthesis_failed", *requested, "worker_crash", "internal_error"]
+    assert without == [
+        "storage_failed",
+        "contract_broken",
+        "voice_unheard",
+        "synthesis_failed",
+        *requested,
+        "worker_crash",
+        "internal_error",
+    ]
 
 
 def test_every_reason_is_given_somewhere():

@@ -98,6 +98,7 @@ def test_metrics_and_plots_are_shown(project):
     assert "log_mel_distance_db" in project.run("dvc", "metrics", "show")
     project.run("dvc", "plots", "show", "--out", "plots-page")
     assert (project.folder / "plots-page/index.html").is_file()
+    assert list((project.folder / "plots-page/static").glob("*train_plots_images_demo_*.png")) != []
 
 
 def test_pushed_results_come_back_by_pull(project, tmp_path):

@@ -89,7 +89,14 @@ def places(features: Path, corpora: Sequence[str], n_mels: int) -> dict[str, Pla
 
 
 def synthesise(
-    stage: str, wanted: Requests, recorded: dict[str, Place], model: Path, params: SynthesisParams, out: Path, metrics: Path
+    stage: str,
+    wanted: Requests,
+    recorded: dict[str, Place],
+    model: Path,
+    params: SynthesisParams,
+    out: Path,
+    metrics: Path,
+    voices: Path | None = None,
 ) -> None:
     """Write ``synthesis.parquet``, ``rejects.parquet`` and the recordings under ``wavs/``.
 
@@ -101,6 +108,8 @@ def synthesise(
         What to speak; faulty ones become rejects.
     recorded
         `places` of the features.
+    voices
+        As for `load_voice`.
 
     Raises
     ------
@@ -116,7 +125,7 @@ def synthesise(
     todo = sorted((job for job in jobs if job.fingerprint not in standing), key=_length)
     if len(todo) < len(jobs):
         print(f"{stage}: {len(jobs) - len(todo)} of {len(jobs)} requests stand from a run before")
-    outcomes = list(_spoken(todo, stage, model, params, out))
+    outcomes = list(_spoken(todo, stage, model, params, out, voices))
     faults += [(outcome.request_id, outcome.fault) for outcome in outcomes if outcome.fault is not None]
     table = _gathered(jobs, out, params.mel.n_mels)
     shards.write_table(out / "synthesis.parquet", table, contract)
@@ -163,8 +172,9 @@ def _length(job: Job) -> tuple[int, str]:
 # --- doing it -----------------------------------------------------------------------------------------------------------------
 
 
-def _spoken(todo: list[Job], stage: str, model: Path, params: SynthesisParams, out: Path) -> Iterator[Outcome]:
-    task = partial(speak_batch, model=model.absolute(), params=params, out=out.absolute())
+def _spoken(todo: list[Job], stage: str, model: Path, params: SynthesisParams, out: Path, voices: Path | None) -> Iterator[Outcome]:
+    heard = None if voices is None else voices.absolute()
+    task = partial(speak_batch, model=model.absolute(), params=params, out=out.absolute(), voices=heard)
     batches = cluster.in_batches(todo, BATCH_REQUESTS)
     if len(todo) > FEW_REQUESTS:
         for outcomes in cluster.map_batches(task, batches, stage, lost=_lost):
@@ -175,15 +185,15 @@ def _spoken(todo: list[Job], stage: str, model: Path, params: SynthesisParams, o
         print(f"{stage}: {min(number * BATCH_REQUESTS, len(todo))}/{len(todo)} requests", flush=True)
 
 
-def speak_batch(jobs: list[Job], model: Path, params: SynthesisParams, out: Path) -> list[Outcome]:
+def speak_batch(jobs: list[Job], model: Path, params: SynthesisParams, out: Path, voices: Path | None = None) -> list[Outcome]:
     """Speak some requests and leave recordings and parts under `out`; runs on workers, which keep model and vocoder."""
-    voice = _voice(model, model.stat().st_mtime_ns, params)
+    voice = _voice(model, model.stat().st_mtime_ns, params, voices)
     return [_outcome(job, voice, params, out) for job in jobs]
 
 
 @lru_cache(maxsize=2)
-def _voice(model: Path, _changed_ns: int, params: SynthesisParams) -> Voice:
-    return load_voice(model, params.synthesize, params.frames, params.mel)
+def _voice(model: Path, _changed_ns: int, params: SynthesisParams, voices: Path | None) -> Voice:
+    return load_voice(model, params.synthesize, params.frames, params.mel, voices)
 
 
 def _lost(job: Job, error: RowError) -> list[Outcome]:

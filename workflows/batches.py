@@ -12,11 +12,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from model.tts import Batch
+from model.tts import Batch, Part
 from pipeline.shards import group_sizes, read_group, read_table
+from schemas.errors import ParamsError
 from schemas.params import SplitName
 from schemas.tables.features import features_contract
-from workflows.dataset import COLUMNS, Example, Statistics, Vocabulary, collate, example_from, rows_of
+from workflows.dataset import COLUMNS, NO_VOICES, Example, Statistics, Vocabulary, Voices, collate, example_from, rows_of
 
 _BUCKET_BATCHES = 8  # batches whose utterances are sorted by length together
 
@@ -65,7 +66,7 @@ class InShards:
         Which utterances.
     n_mels
         Of the shards' contract.
-    vocabulary, statistics
+    vocabulary, statistics, voices
         What makes examples of rows.
 
     Raises
@@ -74,8 +75,16 @@ class InShards:
         If a shard breaks the contract.
     """
 
-    def __init__(self, paths: Sequence[Path], split: SplitName, n_mels: int, vocabulary: Vocabulary, statistics: Statistics) -> None:
-        self._vocabulary, self._statistics = vocabulary, statistics
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        split: SplitName,
+        n_mels: int,
+        vocabulary: Vocabulary,
+        statistics: Statistics,
+        voices: Voices = NO_VOICES,
+    ) -> None:
+        self._vocabulary, self._statistics, self.voices = vocabulary, statistics, voices
         self._groups: list[tuple[Path, int]] = []
         n_frames, block, within = [], [], []
         for path in paths:
@@ -100,16 +109,18 @@ class InShards:
             mine = rows[self.block[rows] == block]
             path, group = self._groups[block]
             table = rows_of(read_group(path, group, COLUMNS))
-            found |= {int(row): example_from(table[self._within[row]], self._vocabulary, self._statistics) for row in mine}
+            rows_here = {int(row): self.voices.given_to(table[self._within[row]]) for row in mine}
+            found |= {row: example_from(values, self._vocabulary, self._statistics) for row, values in rows_here.items()}
         return [found[int(row)] for row in rows]
 
 
 @dataclass(frozen=True)
 class _Planned:
-    """A batch to come: the rows of its pool, ascending, and its own."""
+    """The part of a batch to come: the rows of its pool, ascending, its own, and the longest example's frames in the whole batch."""
 
     pool: Rows
     rows: Rows
+    n_frames: int
 
 
 class Batches:
@@ -125,10 +136,20 @@ class Batches:
         Examples in memory at a time, rounded down to whole batches.
     seed
         Of all orders.
+    part
+        Which of several processes this is, and how many share each batch; it gets every n-th row of a batch, so that all have like lengths.
+
+    Raises
+    ------
+    ParamsError
+        If a batch has fewer rows than processes.
     """
 
-    def __init__(self, source: Source, batch_size: int, shuffle_utterances: int, seed: int) -> None:
+    def __init__(self, source: Source, batch_size: int, shuffle_utterances: int, seed: int, part: tuple[int, int] = (0, 1)) -> None:
         self._source, self._size, self._seed = source, min(batch_size, len(source.n_frames)), seed
+        if part[1] > self._size:
+            raise ParamsError(f"{part[1]} processes cannot share batches of {self._size}; raise train.batch_size, or use fewer processes")
+        self._part = Part(*part, self._size)
         self._pool_size = max(1, shuffle_utterances // self._size) * self._size
         self._plan: tuple[int, list[_Planned]] = (-1, [])
         self._pool: tuple[Rows, dict[int, Example]] = (np.empty(0, np.int64), {})
@@ -147,7 +168,7 @@ class Batches:
         if not np.array_equal(self._pool[0], planned.pool):
             self._pool = planned.pool, {}  # the last pool goes before this one comes
             self._pool = planned.pool, dict(zip(planned.pool.tolist(), self._source.read(planned.pool), strict=True))
-        return collate([self._pool[1][row] for row in planned.rows.tolist()])
+        return collate([self._pool[1][row] for row in planned.rows.tolist()], self._part, planned.n_frames)
 
     def _planned(self, epoch: int) -> list[_Planned]:
         random = np.random.default_rng((self._seed, epoch))
@@ -164,5 +185,6 @@ class Batches:
         buckets = [shuffled[start : start + bucket] for start in range(0, len(pool), bucket)]
         by_length = np.concatenate([rows[np.argsort(self._source.n_frames[rows], kind="stable")] for rows in buckets])
         batches = by_length.reshape(-1, self._size)
-        held = np.sort(pool)
-        return [_Planned(held, batches[at]) for at in random.permutation(len(batches))]
+        n_frames, mine = self._source.n_frames[batches].max(axis=1), batches[:, self._part.first :: self._part.step]
+        held = np.sort(mine.ravel())
+        return [_Planned(held, mine[at], int(n_frames[at])) for at in random.permutation(len(batches))]

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from model.conditioning import Prosody
 from model.text_encoder import UNKNOWN_PHONE
-from model.tts import UNKNOWN_STYLE, Batch, Conditions
+from model.tts import UNKNOWN_STYLE, Batch, Conditions, Part
 from pipeline.shards import corpora_shards, read_table
-from schemas.errors import TableError
+from schemas.errors import ParamsError, TableError
 from schemas.params import SplitName
 from schemas.tables.features import features_contract
 from schemas.tables.speakers import CORPUS_ROW, STATISTICS
+from schemas.tables.voices import VOICE_CHANNELS, VOICES
 
 Statistics = dict[str, dict[str, float]]
 
@@ -68,6 +69,8 @@ class Example:
         float32 of shape (T,); log-F0 is interpolated in log over unvoiced frames.
     mel_ln
         float32 of shape (T, n_mels).
+    voice
+        How the speaker sounds: a d-vector, float32 of shape (VOICE_CHANNELS,), or (0,) where the row has none.
     """
 
     utterance_id: str
@@ -80,6 +83,81 @@ class Example:
     voiced: NDArray[np.float32]
     energy_z: NDArray[np.float32]
     mel_ln: NDArray[np.float32]
+    voice: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Voices:
+    """d-vectors of recordings, from the stage voices.
+
+    Parameters
+    ----------
+    row_of
+        Row of each utterance id.
+    vectors
+        float32 of shape (n, VOICE_CHANNELS).
+    means
+        Of each training speaker, float32 of shape (n_speakers, VOICE_CHANNELS) by the vocabulary's ids; zero for unknown and unheard ones.
+    """
+
+    row_of: dict[str, int]
+    vectors: NDArray[np.float32]
+    means: NDArray[np.float32]
+
+    def given_to(self, row: dict[str, object]) -> dict[str, object]:
+        """A feature row with its `voice`, where there is one."""
+        at = self.row_of.get(str(row["utterance_id"]))
+        return row if at is None else {**row, "voice": self.vectors[at]}
+
+
+NO_VOICES = Voices({}, np.zeros((0, 0), np.float32), np.zeros((0, 0), np.float32))
+
+
+def read_voices(folder: Path, vocabulary: Vocabulary) -> Voices:
+    """Voices of the vocabulary's corpora; the training split alone makes the means.
+
+    Raises
+    ------
+    TableError
+        If a table is missing or breaks its contract.
+    ParamsError
+        If no utterance of the training split has a voice.
+    """
+    tables = [read_table(folder / corpus / "voices.parquet", VOICES) for corpus in vocabulary.corpora]
+    table = pa.concat_tables(tables)
+    vectors = np.asarray(table.column("voice").combine_chunks().flatten(), dtype=np.float32).reshape(-1, VOICE_CHANNELS)
+    speaker = np.array([vocabulary.speaker_id(name) for name in table.column("speaker").to_pylist()], dtype=np.int64)
+    training = np.array([split == "train" for split in table.column("split").to_pylist()], dtype=bool)
+    if not training.any():
+        raise ParamsError("model.speaker: external needs the voices of the training split; set voices.embedding: resemblyzer")
+    means = np.zeros((len(vocabulary.speakers) + 1, VOICE_CHANNELS), np.float32)
+    for known in np.unique(speaker[training & (speaker != UNKNOWN_STYLE)]):
+        means[known] = mean_voice(vectors[training & (speaker == known)])
+    ids = table.column("utterance_id").to_pylist()
+    return Voices({name: row for row, name in enumerate(ids)}, vectors, means)
+
+
+def unseen_voices(folder: Path, vocabulary: Vocabulary) -> dict[str, NDArray[np.float32]]:
+    """The mean d-vector of each speaker of the vocabulary's corpora whom training never saw, of all their recordings.
+
+    Raises
+    ------
+    TableError
+        If a table is missing or breaks its contract.
+    """
+    vectors: dict[str, list[list[float]]] = {}
+    for corpus in vocabulary.corpora:
+        for row in read_table(folder / corpus / "voices.parquet", VOICES, ["speaker", "voice"]).to_pylist():
+            if row["speaker"] not in vocabulary.speakers:
+                vectors.setdefault(row["speaker"], []).append(row["voice"])
+    return {name: mean_voice(np.array(rows, dtype=np.float32)) for name, rows in sorted(vectors.items())}
+
+
+def mean_voice(voices: NDArray[np.float32]) -> NDArray[np.float32]:
+    """One vector for several recordings of a speaker, (n, VOICE_CHANNELS) -> (VOICE_CHANNELS,): their mean, at norm 1."""
+    mean = voices.mean(axis=0, dtype=np.float64)
+    unit: NDArray[np.float32] = (mean / np.linalg.norm(mean)).astype(np.float32)
+    return unit
 
 
 def read_vocabulary(normalise: Path) -> Vocabulary:
@@ -117,7 +195,9 @@ def read_statistics(normalise: Path) -> Statistics:
     return statistics
 
 
-def read_examples(features: Path, split: SplitName, n_mels: int, vocabulary: Vocabulary, statistics: Statistics) -> list[Example]:
+def read_examples(
+    features: Path, split: SplitName, n_mels: int, vocabulary: Vocabulary, statistics: Statistics, voices: Voices = NO_VOICES
+) -> list[Example]:
     """All utterances of a split of the vocabulary's corpora, in order of shard and id.
 
     Raises
@@ -128,7 +208,7 @@ def read_examples(features: Path, split: SplitName, n_mels: int, vocabulary: Voc
     paths = corpora_shards(features, vocabulary.corpora)
     contract = features_contract(n_mels)
     return [
-        example_from(row, vocabulary, statistics)
+        example_from(voices.given_to(row), vocabulary, statistics)
         for path in paths
         for row in rows_of(read_table(path, contract, COLUMNS))
         if row["split"] == split
@@ -136,7 +216,10 @@ def read_examples(features: Path, split: SplitName, n_mels: int, vocabulary: Voc
 
 
 def example_from(row: dict[str, object], vocabulary: Vocabulary, statistics: Statistics) -> Example:
-    """A feature row (arrays or lists) with ids for names and z-scores for Hz and dB; an unseen speaker gets the corpus's statistics."""
+    """A feature row (arrays or lists) with ids for names and z-scores for Hz and dB; an unseen speaker gets the corpus's statistics.
+
+    A row may have a `voice` beside its features.
+    """
     norm = statistics.get(str(row["speaker"]), statistics[CORPUS_ROW])
     f0_hz = np.asarray(row["f0_hz"], dtype=np.float64)
     log_f0 = (np.log(fill_unvoiced(f0_hz, np.exp(norm["log_f0_mean"]))) - norm["log_f0_mean"]) / norm["log_f0_std"]
@@ -152,6 +235,7 @@ def example_from(row: dict[str, object], vocabulary: Vocabulary, statistics: Sta
         voiced=np.isfinite(f0_hz).astype(np.float32),
         energy_z=energy.clip(-_Z_LIMIT, _Z_LIMIT).astype(np.float32),
         mel_ln=np.asarray(row["mel_ln"], dtype=np.float32),
+        voice=np.asarray(row.get("voice", ()), dtype=np.float32),
     )
 
 
@@ -172,18 +256,30 @@ def fill_unvoiced(f0_hz: NDArray[np.float64], otherwise_hz: float) -> NDArray[np
     return filled
 
 
-def collate(examples: Sequence[Example]) -> Batch:
-    """Pad examples with zeros to the longest and stack them as CPU tensors."""
-    prosody = Prosody(*(_pad([getattr(e, name) for e in examples]) for name in ("log_f0_z", "voiced", "energy_z")))
+def collate(examples: Sequence[Example], part: Part | None = None, n_frames: int = 0) -> Batch:
+    """Pad examples with zeros to the longest and stack them as CPU tensors.
+
+    Parameters
+    ----------
+    part
+        Which rows of a batch over several processes they are; None: the whole.
+    n_frames
+        Frames to pad to at least: those of the whole batch.
+    """
+    prosody = Prosody(*(_pad([getattr(e, name) for e in examples], n_frames) for name in ("log_f0_z", "voiced", "energy_z")))
     phones = _pad([e.phones for e in examples])
     speaker, emotion = (torch.tensor([getattr(e, name) for e in examples]) for name in ("speaker", "emotion"))
-    conditions = Conditions(phones, speaker, emotion, torch.tensor([e.pitch_scale for e in examples]))
-    durations, mel_ln = _pad([e.durations for e in examples]), _pad([e.mel_ln for e in examples])
-    return Batch(tuple(e.utterance_id for e in examples), conditions, durations, prosody, mel_ln)
+    conditions = Conditions(phones, speaker, emotion, torch.tensor([e.pitch_scale for e in examples]), _pad([e.voice for e in examples]))
+    durations, mel_ln = _pad([e.durations for e in examples]), _pad([e.mel_ln for e in examples], n_frames)
+    return Batch(tuple(e.utterance_id for e in examples), conditions, durations, prosody, mel_ln, part or Part(0, 1, len(examples)))
 
 
-def _pad(arrays: list[NDArray[np.generic]]) -> torch.Tensor:
-    return torch.nn.utils.rnn.pad_sequence([torch.tensor(array) for array in arrays], batch_first=True)
+def _pad(arrays: list[NDArray[np.generic]], length: int = 0) -> torch.Tensor:
+    """Stack arrays, zeros after their ends, `length` long or as long as the longest."""
+    stacked = np.zeros((len(arrays), max([length, *map(len, arrays)]), *arrays[0].shape[1:]), arrays[0].dtype)
+    for row, array in zip(stacked, arrays, strict=True):
+        row[: len(array)] = array
+    return torch.from_numpy(stacked)
 
 
 def rows_of(table: pa.Table) -> list[dict[str, object]]:

@@ -16,7 +16,9 @@ DVC_LOCK = Path("dvc.lock")
 _LIBRARIES = ("torch", "lightning", "numpy", "pyarrow", "safetensors")
 
 
-def lineage(features: Path, corpora: Sequence[str], normalise: Path, params: dict[str, Any], lock: Path = DVC_LOCK) -> dict[str, Any]:
+def lineage(
+    features: Path, corpora: Sequence[str], normalise: Path, voices: Path | None, params: dict[str, Any], lock: Path = DVC_LOCK
+) -> dict[str, Any]:
     """All that a checkpoint says of its origin, as plain JSON values.
 
     Parameters
@@ -25,6 +27,8 @@ def lineage(features: Path, corpora: Sequence[str], normalise: Path, params: dic
         The folder of shards, and the corpora in it that were read.
     normalise
         The folder of statistics and vocabulary.
+    voices
+        The folder of the stage voices; None: not used.
     params
         The parameters used, as plain values.
     lock
@@ -33,6 +37,7 @@ def lineage(features: Path, corpora: Sequence[str], normalise: Path, params: dic
     return {
         "dataset": dataset_version(features, corpora, lock),
         "normalisation": {name: _sha256(normalise / name) for name in ("statistics.parquet", "vocabulary.json")},
+        "voices": {} if voices is None else {name: _sha256(voices / name / "voices.parquet") for name in corpora},
         "git": git_commit(),
         "params": params,
         "libraries": {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},

@@ -5,7 +5,7 @@ request gives the same bytes wherever it is spoken, and on a CPU costs less than
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +28,7 @@ from schemas.reasons import Reason
 from schemas.tables.alignments import SILENCE
 from schemas.tables.speakers import CORPUS_ROW
 from workflows.checkpoint import TtsMetadata, load_tts
-from workflows.dataset import Statistics, collate, example_from
+from workflows.dataset import Statistics, collate, example_from, unseen_voices
 from workflows.emotion_mix import mix_of, parse_mix
 from workflows.prosody import edited
 from workflows.prosody_copy import copied
@@ -37,10 +37,15 @@ from workflows.vocoders import Vocoder, load_vocoder, vocoder_identity
 
 Row = dict[str, Any]
 
+_NO_VOICE: NDArray[np.float32] = np.zeros(0, np.float32)
+
 
 @dataclass(frozen=True)
 class Voice:
-    """All that turns requests into speech, and what tells it from another: the model's hash, the vocoder's."""
+    """All that turns requests into speech, and what tells it from another: the model's hash, the vocoder's.
+
+    `unseen` has the d-vector of each speaker that the model does not know by name and can speak as all the same.
+    """
 
     model: Tts
     metadata: TtsMetadata
@@ -48,6 +53,7 @@ class Voice:
     emotion_space: str
     model_sha256: str
     vocoder: str
+    unseen: Mapping[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -83,8 +89,13 @@ class Speech:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def load_voice(model: Path, params: SynthesizeParams, frames: FramesParams, mel: MelParams) -> Voice:
+def load_voice(model: Path, params: SynthesizeParams, frames: FramesParams, mel: MelParams, voices: Path | None = None) -> Voice:
     """Model and vocoder, on the GPU where there is one.
+
+    Parameters
+    ----------
+    voices
+        Folder of the stage voices, for speakers never seen in training; None, or a model that has `speaker: table`: there are none.
 
     Raises
     ------
@@ -96,7 +107,8 @@ def load_voice(model: Path, params: SynthesizeParams, frames: FramesParams, mel:
     if own != {"frames": frames.model_dump(), "mel": mel.model_dump()}:
         raise ParamsError(f"{model} was trained on {own}; set frames and mel of params.yaml so, or train again")
     vocode = load_vocoder(params, frames.grid(), mel)
-    return Voice(tts.to(_device()), metadata, vocode, params.emotion_space, file_sha256(model), vocoder_identity(params))
+    unseen = unseen_voices(voices, metadata.vocabulary) if voices is not None and tts.config.speaker == "external" else {}
+    return Voice(tts.to(_device()), metadata, vocode, params.emotion_space, file_sha256(model), vocoder_identity(params), unseen)
 
 
 def speak_request(request: Request, own: Row | None, source: Row | None, voice: Voice) -> Speech:
@@ -155,8 +167,9 @@ def speak(model: Tts, batch: Batch, seeds: list[int], sampling: Sampling, mix: E
 def said_of(request: Request, own: Row | None, voice: Voice) -> Row:
     """Who says what and how: `speaker`, `emotion`, `text`, `phones`, all known to the model (a recording's own may be unknown)."""
     vocabulary = voice.metadata.vocabulary
-    if request.speaker is not None and request.speaker not in vocabulary.speakers:
-        raise RowError(Reason.REQUEST_UNKNOWN_NAME, unknown("speaker", request.speaker, vocabulary.speakers))
+    known = (*vocabulary.speakers, *voice.unseen)
+    if request.speaker is not None and request.speaker not in known:
+        raise RowError(Reason.REQUEST_UNKNOWN_NAME, unknown("speaker", request.speaker, known))
     base: Row = {name: own[name] for name in ("speaker", "emotion", "text", "phones")} if own is not None else {}
     if own is None:
         phones = list(request.phones) if request.phones is not None else _read(request, vocabulary.phones)
@@ -167,6 +180,7 @@ def said_of(request: Request, own: Row | None, voice: Voice) -> Row:
     for name in ("speaker", "emotion"):
         if getattr(request, name) is not None:
             base[name] = getattr(request, name)
+    base["voice"] = voice.unseen.get(base["speaker"], _NO_VOICE)
     return {**base, "utterance_id": request.request_id, "phones": list(base["phones"])}
 
 
@@ -196,6 +210,7 @@ def conditions_of(said: Row, voice: Voice) -> Conditions:
         torch.tensor([vocabulary.speaker_id(said["speaker"])]),
         torch.tensor([vocabulary.emotion_id(said["emotion"])]),
         torch.tensor([[scale["log_f0_mean"], scale["log_f0_std"]]]),
+        torch.from_numpy(said.get("voice", _NO_VOICE)).unsqueeze(0),
     )
     return conditions.to(next(voice.model.parameters()).device)
 

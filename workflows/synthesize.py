@@ -19,16 +19,17 @@ class SynthesizeStageParams(SynthesisParams):
 
 def main(
     features: Annotated[Path, typer.Option(help="Folder of feature shards.")],
+    voices: Annotated[Path, typer.Option(help="Folder of the stage voices.")],
     model: Annotated[Path, typer.Option(help="Checkpoint, tts.safetensors.")],
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
     metrics: Annotated[Path, typer.Option(help="JSON file for the counts and scores.")],
     params: Annotated[Path, typer.Option(help="The parameters.")] = Path("params.yaml"),
 ) -> None:
     """Synthesise requests, or a split."""
-    run(load_params(params, SynthesizeStageParams), params.parent, features, model, out, metrics)
+    run(load_params(params, SynthesizeStageParams), params.parent, features, voices, model, out, metrics)
 
 
-def run(params: SynthesizeStageParams, project: Path, features: Path, model: Path, out: Path, metrics: Path) -> None:
+def run(params: SynthesizeStageParams, project: Path, features: Path, voices: Path, model: Path, out: Path, metrics: Path) -> None:
     """Write ``synthesis.parquet``, ``rejects.parquet`` and the recordings under ``wavs/``.
 
     Parameters
@@ -37,6 +38,8 @@ def run(params: SynthesizeStageParams, project: Path, features: Path, model: Pat
         Folder that `synthesize.requests` is relative to.
     features
         Folder of feature shards, one sub-folder a corpus.
+    voices
+        Folder of the stage voices: speakers never seen in training, for a model with `speaker: external`.
     model
         ``tts.safetensors``.
     out, metrics
@@ -53,7 +56,7 @@ def run(params: SynthesizeStageParams, project: Path, features: Path, model: Pat
     recorded = places(features, metadata.vocabulary.corpora, params.mel.n_mels)
     table = params.synthesize.requests
     wanted = _of_split(recorded, params) if table is None else read_requests(project / table, params.synthesize)
-    synthesise("synthesize", wanted, recorded, model, params, out, metrics)
+    synthesise("synthesize", wanted, recorded, model, params, out, metrics, voices)
 
 
 def _of_split(recorded: dict[str, Place], params: SynthesizeStageParams) -> Requests:

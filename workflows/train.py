@@ -23,6 +23,8 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from model.conditioning import DropRates
+from model.diffusion import Mean
+from model.speakers import ExternalSpeaker
 from model.text_encoder import UNKNOWN_PHONE
 from model.tts import Batch, Tts, TtsConfig, parameter_counts
 from pipeline.mel import band_shapes_hz
@@ -33,9 +35,21 @@ from schemas.params import FramesParams, MelParams, ModelParams, Section, TrainP
 from schemas.tables.speakers import CORPUS_ROW
 from workflows.batches import Batches, InShards
 from workflows.checkpoint import TtsMetadata, read_header, read_tensors, save_tts, write_tensors
-from workflows.dataset import Example, Statistics, Vocabulary, collate, read_examples, read_statistics, read_vocabulary
+from workflows.dataset import (
+    NO_VOICES,
+    Example,
+    Statistics,
+    Vocabulary,
+    collate,
+    read_examples,
+    read_statistics,
+    read_vocabulary,
+    read_voices,
+)
 from workflows.lineage import lineage
+from workflows.processes import ALONE, Place, gathered, strategy, summed, together, wanted_processes
 from workflows.training_log import Curve, Progress
+from workflows.validation_pictures import Pictures
 
 CODE_VERSION = 2  # raise it when a change to model or training makes old checkpoints wrong to go on from
 RESUME_NAME = "resume.safetensors"
@@ -67,9 +81,10 @@ class Corpus:
 class Learner(lightning.LightningModule):
     """The model in training: loss, learning rate, and the moving average of the weights that synthesis uses."""
 
-    def __init__(self, model: Tts, params: TrainParams) -> None:
+    def __init__(self, model: Tts, params: TrainParams, place: Place = ALONE) -> None:
         super().__init__()
         self.model = model
+        self.place = place
         self.average = copy.deepcopy(model).requires_grad_(False)
         self.params = params
         self.steps_done = 0
@@ -80,14 +95,22 @@ class Learner(lightning.LightningModule):
         return torch.optim.AdamW(self.model.parameters(), lr=self.params.learning_rate, weight_decay=self.params.weight_decay)
 
     def training_step(self, batch: Batch) -> Tensor:
-        """Sum of the losses; every random draw of step k comes from (seed, k)."""
+        """Sum of the losses; every random draw of step k comes from (seed, k).
+
+        Of several processes each has its rows' part of the whole batch's means, so that gradients add up to those of one process. Lightning
+        averages gradients, hence the factor.
+        """
         seed = step_seed(self.params.seed, self.steps_done)
-        torch.manual_seed(seed)  # dropout
-        self.latest = self.model.losses(batch, self.params.window_frames, drop_rates(self.params), torch.Generator().manual_seed(seed))
-        total = torch.stack(list(self.latest.values())).sum()
-        if not torch.isfinite(total):
+        torch.manual_seed(seed + self.place.rank)  # dropout, the only draw that is each process's own
+        generator = torch.Generator().manual_seed(seed)
+        means = self.model.losses(batch, self.params.window_frames, drop_rates(self.params), generator)
+        here = torch.stack([torch.stack([mean.total.detach().float(), mean.weight.detach().float()]) for mean in means.values()])
+        whole = {name: Mean(*sums) for name, sums in zip(means, summed(here), strict=True)}
+        self.latest = {name: mean.value for name, mean in whole.items()}
+        if not torch.isfinite(torch.stack(list(self.latest.values())).sum()):
             raise _not_finite(batch, self.latest, self.steps_done)
-        return total
+        parts = [Mean(mean.total, whole[name].weight).value for name, mean in means.items()]
+        return torch.stack(parts).sum() * self.place.n
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:  # noqa: ARG002
         """Lightning's own mover refuses frozen dataclasses."""
@@ -105,10 +128,13 @@ class Learner(lightning.LightningModule):
 
 
 class Recorder(lightning.Callback):
-    """After each step what is due of: curve, progress line, validation, checkpoint."""
+    """After each step what is due of: curve, progress line, validation and its pictures, checkpoint."""
 
-    def __init__(self, validation: list[Example], checkpoint: Path, fingerprint: str, curve: Curve, minutes_before: float) -> None:
+    def __init__(
+        self, validation: list[Example], pictures: Pictures, checkpoint: Path, fingerprint: str, curve: Curve, minutes_before: float
+    ) -> None:
         self.validation = validation
+        self.pictures = pictures
         self.checkpoint = checkpoint
         self.fingerprint = fingerprint
         self.curve = curve
@@ -136,6 +162,7 @@ class Recorder(lightning.Callback):
             self.curve.add("train", step, losses)
         if step % learner.params.validate_every_steps == 0:
             self.curve.add("validation", step, validation_losses(learner, self.validation))
+            self.pictures.draw(learner.average, step)
         if step % learner.params.checkpoint_every_steps == 0 or step == learner.params.max_steps:
             write_resume(self.checkpoint, learner, trainer.optimizers[0], self.fingerprint, self.curve)
             write_json(self.checkpoint.with_name(CLOCK_NAME), {"minutes": self.minutes})
@@ -146,19 +173,19 @@ class Recorder(lightning.Callback):
         return self.minutes_before + (self.progress.minutes if self.progress else 0.0)
 
 
-def run(params: TrainStageParams, features: Path, normalise: Path, models: Path, metrics: Path, plots: Path) -> None:
+def run(params: TrainStageParams, features: Path, normalise: Path, voices: Path, models: Path, metrics: Path, plots: Path) -> None:
     """Train, or go on training, and write the model.
 
     Parameters
     ----------
-    features, normalise
-        Folders of the stages extract and normalise.
+    features, normalise, voices
+        Folders of the stages of these names (extract for features); voices is not read unless `model.speaker` is ``external``.
     models
         Gets ``tts.safetensors`` (averaged weights) and ``checkpoints/`` (to go on from).
     metrics
         JSON file: final losses, steps, minutes of this run, parameter counts.
     plots
-        Folder of loss curves as TSV.
+        Folder of loss curves as TSV, and of pictures.
 
     Raises
     ------
@@ -166,20 +193,33 @@ def run(params: TrainStageParams, features: Path, normalise: Path, models: Path,
         If the tables break their contracts, a split is empty, or a row holds numbers that are not finite.
     ParamsError
         If sizes do not fit each other, or the loss grows past all numbers.
+    ClusterError
+        If one of several training processes ends too early.
     """
-    corpus = read_corpus(features, normalise, params.mel.n_mels)
-    origin = lineage(features, corpus.vocabulary.corpora, normalise, params.model_dump())
-    torch.manual_seed(params.train.seed)
-    learner = Learner(Tts(tts_config(params, corpus)), params.train)
+    n_processes = wanted_processes()
+    corpus = read_corpus(params, features, normalise, voices)
+    heard = voices if params.model.speaker == "external" else None
+    origin = lineage(features, corpus.vocabulary.corpora, normalise, heard, params.model_dump())
+    learner, batches = _started(tts_config(params, corpus), params.train, corpus.training, Place(0, n_processes))
     sizes = parameter_counts(learner.model)
     print(f"train: {len(corpus.training)} utterances, {len(corpus.validation)} for validation; parameters {sizes}", file=sys.stderr)
     checkpoint, fingerprint = models / "checkpoints" / RESUME_NAME, fingerprint_of(params, origin)
     resume = find_resume(checkpoint, fingerprint, params.train.max_steps)
     curve = Curve(plots, resume["curve"] if resume else {})
-    recorder = Recorder(corpus.validation, checkpoint, fingerprint, curve, _minutes_spent(checkpoint) if resume else 0.0)
-    _fit(learner, corpus, checkpoint if resume else None, recorder)
+    hop_s = params.frames.hop_samples / params.frames.sample_rate_hz
+    n_drawn, every, first_step = params.train.picture_utterances, params.train.validate_every_steps, resume["step"] if resume else 0
+    pictures = Pictures(curve, corpus.validation, corpus.vocabulary, n_drawn, every, first_step, hop_s)
+    recorder = Recorder(corpus.validation, pictures, checkpoint, fingerprint, curve, _minutes_spent(checkpoint) if resume else 0.0)
+    start = checkpoint if resume else None
+    if resume and resume["step"] == params.train.max_steps:
+        read_average(checkpoint, learner)
+        learner.steps_done = resume["step"]
+    else:
+        with together(n_processes, _learn, learner.model.config, params.train, corpus.training, start):
+            _fit(learner, batches, start, recorder)
     metadata = TtsMetadata(corpus.vocabulary, corpus.statistics, params.frames.model_dump(), params.mel.model_dump(), origin)
     save_tts(models / "tts.safetensors", learner.model.config, learner.average.state_dict(), metadata)
+    pictures.draw(learner.average, learner.steps_done)
     curve.close()
     final = {"train": curve.latest("train"), "validation": validation_losses(learner, corpus.validation)}
     trained = {"steps": learner.steps_done, "minutes": round(recorder.minutes, 2), "device": _device_name(learner), "parameters": sizes}
@@ -189,26 +229,30 @@ def run(params: TrainStageParams, features: Path, normalise: Path, models: Path,
 def main(
     features: Annotated[Path, typer.Option(help="Folder of the stage extract.")],
     normalise: Annotated[Path, typer.Option(help="Folder of the stage normalise.")],
+    voices: Annotated[Path, typer.Option(help="Folder of the stage voices.")],
     models: Annotated[Path, typer.Option(help="Folder for the model and its checkpoints.")],
     metrics: Annotated[Path, typer.Option(help="JSON file for the final losses.")],
     plots: Annotated[Path, typer.Option(help="Folder for the loss curves.")],
     params: Annotated[Path, typer.Option(help="The parameters.")] = Path("params.yaml"),
 ) -> None:
     """Train the model, or go on from the last checkpoint."""
-    run(load_params(params, TrainStageParams), features, normalise, models, metrics, plots)
+    run(load_params(params, TrainStageParams), features, normalise, voices, models, metrics, plots)
 
 
-def read_corpus(features: Path, normalise: Path, n_mels: int) -> Corpus:
+def read_corpus(params: TrainStageParams, features: Path, normalise: Path, voices: Path) -> Corpus:
     """Training split as shards, validation split in memory.
 
     Raises
     ------
     TableError
         If a table breaks its contract or a split is empty.
+    ParamsError
+        If voices are wanted and there are none.
     """
-    vocabulary, statistics = read_vocabulary(normalise), read_statistics(normalise)
-    training = InShards(corpora_shards(features, vocabulary.corpora), "train", n_mels, vocabulary, statistics)
-    validation = read_examples(features, "validation", n_mels, vocabulary, statistics)
+    vocabulary, statistics, n_mels = read_vocabulary(normalise), read_statistics(normalise), params.mel.n_mels
+    heard = read_voices(voices, vocabulary) if params.model.speaker == "external" else NO_VOICES
+    training = InShards(corpora_shards(features, vocabulary.corpora), "train", n_mels, vocabulary, statistics, heard)
+    validation = read_examples(features, "validation", n_mels, vocabulary, statistics, heard)
     for split, n_examples in (("train", len(training)), ("validation", len(validation))):
         if not n_examples:
             raise TableError(f"{features} has no utterance in the split {split}; change ingest.split_salt or the shares, or add speech")
@@ -229,6 +273,7 @@ def tts_config(params: TrainStageParams, corpus: Corpus) -> TtsConfig:
         mel_widths_hz=tuple(widths_hz.tolist()),
         mel_mean_ln=norm["mel_mean_ln"],
         mel_std_ln=norm["mel_std_ln"],
+        voice_channels=corpus.training.voices.means.shape[1],
     )
 
 
@@ -243,10 +288,11 @@ def step_seed(seed: int, step: int) -> int:
 
 
 def fingerprint_of(params: TrainStageParams, origin: dict[str, Any]) -> str:
-    """What must be equal for one run to go on from another's checkpoint: data, parameters but `max_steps`, and this code's version."""
+    """What must be equal for one run to go on from another's checkpoint: data, parameters that decide weights, and this code's version."""
     settings = params.model_dump()
-    del settings["train"]["max_steps"]
-    document = {"code": CODE_VERSION, "params": settings, "dataset": origin["dataset"], "normalisation": origin["normalisation"]}
+    del settings["train"]["max_steps"], settings["train"]["picture_utterances"]
+    made_from = {name: origin[name] for name in ("dataset", "normalisation", "voices")}
+    document = {"code": CODE_VERSION, "params": settings, **made_from}
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
@@ -279,8 +325,8 @@ def validation_losses(learner: Learner, examples: list[Example]) -> dict[str, fl
         generator = torch.Generator().manual_seed(start)
         with torch.autocast(learner.device.type, torch.bfloat16, enabled=params.precision == "bf16"):
             losses = learner.average.losses(batch, params.window_frames, DropRates(0.0, 0.0, 0.0), generator)
-        for name, value in losses.items():
-            rows[name] = rows.get(name, 0.0) + float(value) * len(batch.utterance_ids) / len(chosen)
+        for name, mean in losses.items():
+            rows[name] = rows.get(name, 0.0) + float(mean.value) * len(batch.utterance_ids) / len(chosen)
     return rows
 
 
@@ -295,11 +341,16 @@ def write_resume(path: Path, learner: Learner, optimizer: torch.optim.Optimizer,
 def read_resume(path: Path, learner: Learner, optimizer: torch.optim.Optimizer) -> None:
     """Put a checkpoint of `write_resume` back, bit for bit."""
     learner.model.load_state_dict(read_tensors(path, "model."))
-    learner.average.load_state_dict(read_tensors(path, "average."))
+    read_average(path, learner)
     moments = {moment: read_tensors(path, f"{moment}.") for moment in _MOMENTS}
     for name, parameter in learner.model.named_parameters():
         state = {moment: moments[moment][name].to(parameter.device) for moment in _MOMENTS}
         optimizer.state[parameter] = {"step": torch.tensor(float(learner.steps_done)), **state}
+
+
+def read_average(path: Path, learner: Learner) -> None:
+    """Put the averaged weights of a checkpoint back."""
+    learner.average.load_state_dict(read_tensors(path, "average."))
 
 
 class _Resume(lightning.Callback):
@@ -324,26 +375,39 @@ class _FromStep:
         return (self.batches.at(step) for step in count(self.first_step))
 
 
-def _fit(learner: Learner, corpus: Corpus, resume: Path | None, recorder: Recorder) -> None:
+def _started(config: TtsConfig, params: TrainParams, training: InShards, place: Place) -> tuple[Learner, Batches]:
+    """An untrained model, and this process's part of the batches."""
+    torch.manual_seed(params.seed)
+    model = Tts(config)
+    if isinstance(model.speakers, ExternalSpeaker):
+        model.speakers.set_means(torch.from_numpy(training.voices.means))
+    learner = Learner(model, params, place)
+    return learner, Batches(training, params.batch_size, params.shuffle_utterances, params.seed, (place.rank, place.n))
+
+
+def _learn(place: Place, config: TtsConfig, params: TrainParams, training: InShards, resume: Path | None) -> None:
+    """What each training process but the first does; it records nothing."""
+    _fit(*_started(config, params, training, place), resume)
+
+
+def _fit(learner: Learner, batches: Batches, resume: Path | None, *recorders: Recorder) -> None:
     """Train to `max_steps`."""
-    params = learner.params
+    params, place = learner.params, learner.place
     learner.steps_done = first_step = int(read_header(resume)[0]["step"]) if resume else 0
-    if resume and first_step == params.max_steps:
-        learner.average.load_state_dict(read_tensors(resume, "average."))
-        return
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it advertises
     trainer = lightning.Trainer(
-        devices=1,
+        accelerator="auto" if place.n == 1 or torch.cuda.is_available() else "cpu",
+        devices=place.n,
+        strategy=strategy(place),
         max_steps=params.max_steps - first_step,
         precision="bf16-mixed" if params.precision == "bf16" else "32-true",
         gradient_clip_val=params.gradient_clip,
-        callbacks=[*([_Resume(resume)] if resume else []), recorder],
+        callbacks=[*([_Resume(resume)] if resume else []), *recorders],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    batches = Batches(corpus.training, params.batch_size, params.shuffle_utterances, params.seed)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)  # lightning 2.6 on torch 2.13
         trainer.fit(learner, _FromStep(batches, first_step))
@@ -364,15 +428,17 @@ def _device_name(learner: Learner) -> str:
 
 
 def _not_finite(batch: Batch, losses: dict[str, Tensor], step: int) -> TableError | ParamsError:
+    """The same error in all processes, whichever of them holds the fault."""
     shown = {name: float(value.detach()) for name, value in losses.items()}
     features = (batch.mel_ln.sum(-1), batch.prosody.log_f0_z, batch.prosody.voiced, batch.prosody.energy_z)
     sound = torch.stack([torch.isfinite(feature).all(-1) for feature in features]).all(0)
-    bad = [name for name, fine in zip(batch.utterance_ids, sound.tolist(), strict=True) if not fine]
+    rows = [row for part in gathered(list(zip(batch.utterance_ids, sound.tolist(), strict=True))) for row in part]
+    bad = [name for name, fine in rows if not fine]
     if bad:
         return TableError(
             f"step {step}: features of {', '.join(bad)} are not finite (losses {shown}); rerun extract for them, or remove them"
         )
-    names = ", ".join(batch.utterance_ids)
+    names = ", ".join(name for name, _ in rows)
     return ParamsError(f"step {step}: the loss is not finite ({shown}) on {names}; lower train.learning_rate or train.gradient_clip")
 
 

@@ -1,5 +1,7 @@
-"""What training tells while it runs: the loss curve (DVC plots by dvclive) and the progress line."""
+"""What training tells while it runs: the loss curve and pictures (DVC plots by dvclive) and the progress line."""
 
+import io
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -21,7 +23,10 @@ class Curve:
         from dvclive.live import Live  # imports dvc, 1 s: only when the stage runs
 
         self.points: dict[str, list[list[float]]] = {}
-        self.live = Live(dir=str(folder), save_dvc_exp=False, dvcyaml=None, report=None)
+        shutil.rmtree(folder / "plots" / "metrics", ignore_errors=True)
+        (folder / "metrics.json").unlink(missing_ok=True)
+        # Not resumed, dvclive would remove the pictures as well.
+        self.live = Live(dir=str(folder), resume=True, save_dvc_exp=False, dvcyaml=None, report=None)
         for step, name, value in sorted((int(step), name, value) for name, pairs in points.items() for step, value in pairs):
             self._write(name, step, value)
 
@@ -29,6 +34,16 @@ class Curve:
         """Add a point to the curve of each loss, and of their sum, `total`."""
         for name, value in {**losses, "total": sum(losses.values())}.items():
             self._write(f"{split}/{name}", step, value)
+
+    def add_image(self, name: str, png: bytes) -> None:
+        """Keep a picture as ``plots/images/<name>`` under the folder."""
+        from PIL import Image
+
+        self.live.log_image(name, Image.open(io.BytesIO(png)))
+
+    def images(self) -> list[Path]:
+        """Pictures that are there, ``<utterance>/<step>.png``."""
+        return sorted((Path(self.live.plots_dir) / "images").glob("*/*.png"))
 
     def latest(self, split: str) -> dict[str, float]:
         """The last point of each loss."""

@@ -98,7 +98,7 @@ def test_gaussian_guess_is_the_best_and_its_error_is_as_stated(t: float) -> None
 def test_masked_mean_leaves_padding_out() -> None:
     difference, mask = torch.ones(1, 4, 3), torch.tensor([1.0, 1.0, 0.0, 0.0]).view(1, 4, 1)
     difference[:, 2:] = 100.0
-    assert float(masked_mean_square(difference, mask)) == 1.0
+    assert float(masked_mean_square(difference, mask).value) == 1.0
 
 
 def test_start_noise_of_a_row_does_not_depend_on_the_batch() -> None:

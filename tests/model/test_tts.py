@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from model.conditioning import N_WHO_CHANNELS, PSD_CHANNELS, DropRates, EmotionMix, Prosody, Style
-from model.diffusion import gaussian_noise_guess
+from model.diffusion import Mean, gaussian_noise_guess
 from model.samplers import FreshNoise, start_noise
-from model.tts import Batch, Conditions, Sampling, Tts, TtsConfig, _shown, parameter_counts
+from model.tts import Batch, Conditions, Part, Sampling, Tts, TtsConfig, _shown, parameter_counts
 from schemas.errors import ParamsError
 from tests.conftest import PROJECT
 
@@ -84,9 +84,20 @@ def batch_of(rows: list[int]) -> Batch:
     inside = torch.arange(n_frames) < durations.sum(-1, keepdim=True)
     pitch, voiced, energy = tracks[:, rows, :n_frames] * inside
     phones = torch.tensor([[2, 3, 4, 5], [6, 7, 0, 0]])[rows, :n_phones]
-    conditions = Conditions(phones, torch.tensor([1, 2])[rows], torch.tensor([2, 1])[rows], torch.tensor([[5.0, 0.2], [5.4, 0.1]])[rows])
+    conditions = Conditions(
+        phones,
+        torch.tensor([1, 2])[rows],
+        torch.tensor([2, 1])[rows],
+        torch.tensor([[5.0, 0.2], [5.4, 0.1]])[rows],
+        torch.zeros(len(rows), 0),
+    )
     mel = mel[rows, :n_frames] * inside.unsqueeze(-1)
-    return Batch(tuple(str(r) for r in rows), conditions, durations[:, :n_phones], Prosody(pitch, (voiced > 0).float(), energy), mel)
+    prosody, part = Prosody(pitch, (voiced > 0).float(), energy), Part(0, 1, len(rows))
+    return Batch(tuple(str(r) for r in rows), conditions, durations[:, :n_phones], prosody, mel, part)
+
+
+def values(losses: dict[str, Mean]) -> dict[str, torch.Tensor]:
+    return {name: mean.value for name, mean in losses.items()}
 
 
 @pytest.mark.parametrize("sampler", ["euler", "ode2", "sde"])
@@ -155,14 +166,14 @@ def test_a_schedule_of_emotions_says_its_first_phones_as_the_first_emotion_alone
 
 
 def test_each_condition_is_hidden_at_its_own_rate() -> None:
-    shown = _shown(4000, DropRates(0.0, 0.3, 1.0), torch.Generator().manual_seed(0), torch.device("cpu"))
+    shown = _shown(Part(0, 1, 4000), DropRates(0.0, 0.3, 1.0), torch.Generator().manual_seed(0), torch.device("cpu"))
     assert bool(shown.speaker.all())
     assert not bool(shown.prosody.any())
     assert float(shown.emotion.float().mean()) == pytest.approx(0.7, abs=0.03)
 
 
 def test_losses_are_a_function_of_batch_and_generator(model: Tts) -> None:
-    first, second = (model.losses(batch_of([0, 1]), 8, HALF, torch.Generator().manual_seed(4)) for _ in range(2))
+    first, second = (values(model.losses(batch_of([0, 1]), 8, HALF, torch.Generator().manual_seed(4))) for _ in range(2))
     assert set(first) == {"prior", "diffusion", "duration", "pitch", "voiced", "energy"}
     assert all(torch.equal(first[name], second[name]) for name in first)
 
@@ -172,16 +183,34 @@ def test_poisoned_padding_does_not_reach_the_losses(model: Tts) -> None:
     dirty = batch.mel_ln.clone()
     dirty[1, 9:] = 1e6
     clean, poisoned = (
-        model.losses(dataclasses.replace(batch, mel_ln=mel), 12, NOTHING_HIDDEN, torch.Generator().manual_seed(4))
+        values(model.losses(dataclasses.replace(batch, mel_ln=mel), 12, NOTHING_HIDDEN, torch.Generator().manual_seed(4)))
         for mel in (batch.mel_ln, dirty)
     )
     for name, value in clean.items():
         torch.testing.assert_close(poisoned[name], value, msg=name)
 
 
+def test_parts_of_a_batch_add_up_to_the_losses_of_the_whole(model: Tts) -> None:
+    whole = batch_of([0, 1])
+
+    def part(row: int) -> Batch:  # frames padded to the whole batch's
+        alone, n_frames = batch_of([row]), whole.mel_ln.shape[1]
+        pad = n_frames - alone.mel_ln.shape[1]
+        prosody = Prosody(
+            *(torch.nn.functional.pad(x, (0, pad)) for x in (alone.prosody.log_f0_z, alone.prosody.voiced, alone.prosody.energy_z))
+        )
+        mel = torch.nn.functional.pad(alone.mel_ln, (0, 0, 0, pad))
+        return dataclasses.replace(alone, prosody=prosody, mel_ln=mel, part=Part(row, 2, 2))
+
+    expected, *parts = (model.losses(batch, 8, HALF, torch.Generator().manual_seed(4)) for batch in (whole, part(0), part(1)))
+    for name, mean in expected.items():
+        together = Mean(parts[0][name].total + parts[1][name].total, parts[0][name].weight + parts[1][name].weight)
+        torch.testing.assert_close(together.value, mean.value, msg=name)
+
+
 def test_every_parameter_learns(model: Tts) -> None:
     model.train()
-    sum(model.losses(batch_of([0, 1]), 12, HALF, torch.Generator().manual_seed(1)).values(), torch.zeros(())).backward()
+    sum(values(model.losses(batch_of([0, 1]), 12, HALF, torch.Generator().manual_seed(1))).values(), torch.zeros(())).backward()
     idle = [name for name, parameter in model.named_parameters() if parameter.grad is None]
     assert idle == []
 
@@ -195,6 +224,15 @@ def test_an_untrained_score_network_is_the_best_linear_denoiser() -> None:
     )
     guess, _ = gaussian_noise_guess(x_t, mu, t, CONFIG.residual_spread, model.schedule)
     torch.testing.assert_close(model.score(x_t, t, mu, mask, style), guess)
+
+
+def test_without_a_guess_the_network_alone_says_what_the_noise_is() -> None:
+    model = Tts(dataclasses.replace(CONFIG, residual_spread=None)).eval()
+    for parameter in model.estimator.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    (x_t, mu), t, mask = torch.randn(2, 2, 12, N_MELS), torch.tensor([0.2, 0.7]), torch.ones(2, 12, 1)
+    style = Style(torch.randn(2, N_STYLE_CHANNELS, 12, N_MELS), torch.randn(2, 1, 4), None)
+    torch.testing.assert_close(model.score(x_t, t, mu, mask, style), model.estimator(x_t, t, mu, mask, style))
 
 
 def test_parameter_counts_add_up(model: Tts) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from pipeline.shards import shard_name, write_table
 from schemas.tables.features import PARTS, features_contract
 from schemas.tables.speakers import CORPUS_ROW, STATISTICS
+from schemas.tables.voices import VOICE_CHANNELS, VOICES
 
 N_MELS = 16
 PHONES = ("a", "b", "i", "sil", "t")
@@ -54,3 +55,21 @@ def write_corpus(root: Path, n_training: int = 24, n_validation: int = 6) -> tup
     names = {"corpora": ("toy",), "phones": PHONES, "speakers": SPEAKERS, "emotions": EMOTIONS}
     (root / "normalise" / "vocabulary.json").write_text(json.dumps(names), encoding="utf-8")
     return root / "extract", root / "normalise"
+
+
+def write_voices(root: Path, unseen: str | None = None) -> Path:
+    """Made-up voices of the toy corpus: each speaker's utterances near a direction of the speaker's own; the last of 30 has none.
+
+    `unseen` names a third speaker, with two utterances.
+    """
+    made = [feature_row(index, "train" if index < 24 else "validation") for index in range(29)]
+    if unseen is not None:
+        made += [{"utterance_id": f"{unseen}/u{index}", "speaker": unseen, "split": "test"} for index in range(2)]
+    rows = []
+    for index, row in enumerate(made):
+        vector = np.random.default_rng(index).uniform(0, 0.02, VOICE_CHANNELS)
+        vector[[*SPEAKERS, unseen].index(row["speaker"])] += 1.0
+        names = {name: row[name] for name in ("utterance_id", "speaker", "split")}
+        rows.append({**names, "audio_sha256": f"{index:064x}", "made_by": "test", "voice": (vector / np.linalg.norm(vector)).tolist()})
+    write_table(root / "toy" / "voices.parquet", VOICES.table(rows), VOICES)
+    return root
