@@ -35,16 +35,16 @@ PROSODY = {
     "phone_rate_hz": "rate, phones a second of speech",
 }
 QUALITY_LABELS = {
-    "alignment_score": "alignment score, log-likelihood a frame as the aligner gives it",
-    "phone_rate_hz": "rate, phones a second of speech",
-    "duration_outlier_share": "share of phones with an unusual length",
-    "clipping_share": "share of samples on flat tops",
+    "alignment_score": "alignment score a frame",
+    "phone_rate_hz": "phones a second of speech",
+    "duration_outlier_share": "share of odd phone lengths",
+    "clipping_share": "share of clipped samples",
     "snr_db": "speech over noise, dB",
-    "voiced_share": "share of speech that is voiced",
-    "edge_level_db": "level of the louder edge, dB re speech",
+    "voiced_share": "share of voiced speech",
+    "edge_level_db": "louder edge, dB re speech",
     "leading_silence_s": "silence before speech, s",
     "trailing_silence_s": "silence after speech, s",
-    "longest_pause_s": "longest pause inside speech, s",
+    "longest_pause_s": "longest pause, s",
 }
 _MAD_TO_STD = 1.4826
 _LEAST_GROUP = 8  # utterances of a speaker, to know what is usual for them
@@ -227,6 +227,7 @@ def curves(folder: Path) -> list[Json]:
 
 def scores(metrics: Path) -> list[Json]:
     """Every measure of `evaluate`: mean and 95 % interval a kind, and means by emotion; in the order of the table's columns."""
+    told = read_json(metrics / "evaluate.json")
     found = [
         {
             "kind": kind,
@@ -235,8 +236,7 @@ def scores(metrics: Path) -> list[Json]:
             "by_emotion": {emotion: values[name] for emotion, values in of_kind.get("by_emotion", {}).items() if name in values},
             **interval,
         }
-        for kind, of_kind in read_json(metrics / "evaluate.json").items()
-        if isinstance(of_kind, dict)
+        for kind, of_kind in (told.get("kinds", told)).items()
         for name, interval in of_kind.get("overall", {}).items()
     ]
     places = {name: place for place, name in enumerate(SCORES)}
@@ -249,6 +249,7 @@ def listed(tables: Tables, evaluation: pd.DataFrame | None, clips: dict[str, int
     rows = rows.sort_values("utterance_id").sort_values("clip", na_position="last", kind="stable", key=lambda clip: clip.isna())
     shown = rows.head(most).sort_values("utterance_id")
     model = evaluation[evaluation["kind"] == "model"] if evaluation is not None else pd.DataFrame(columns=["utterance_id"])
+    model = model.dropna(subset=["utterance_id"]).drop_duplicates("utterance_id")
     measured = [name for name in ("log_mel_distance_db", "f0_rmse_cents") if name in model]
     shown = shown.merge(model[["utterance_id", *measured]], on="utterance_id", how="left")
     texts = {name: shown[name].tolist() for name in ("utterance_id", "text")}

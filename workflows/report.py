@@ -16,7 +16,7 @@ from schemas.params import CorpusParams, Name, QualityParams, ReportParams, Synt
 from schemas.tables.alignments import ALIGNMENTS
 from schemas.tables.evaluation import EVALUATION
 from schemas.tables.speakers import PITCH_LIMITS
-from schemas.tables.synthesis import synthesis_contract
+from schemas.tables.synthesis import SPLIT_SET, synthesis_contract
 from workflows import page, page_clips, page_data
 from workflows.lineage import dataset_version
 from workflows.page_clips import AnalysisParams, Json, Word
@@ -97,8 +97,8 @@ def run(params: ReportStageParams, folders: Folders, out: Path) -> None:
         "synthesize": params.synthesize.model_dump() if synthesis else None,
         "utterances": page_data.listed(tables, evaluation, clips.of_utterance, params.report.listed),
         "showcase": _showcase(clips, tables, folders, params),
+        "sounds": [list(clip["sounds"]) for clip in clips.clips],
         "hop_s": params.frames.grid().hop_s,
-        "mel_top_hz": params.mel.f_max_hz,
     }
     out.mkdir(parents=True, exist_ok=True)
     (out / "index.html").write_text(page.assemble(document, clips.clips), encoding="utf-8")
@@ -124,11 +124,11 @@ def choose_examples(rows: list[Json], n: int) -> list[str]:
 
 
 def _synthesis(folder: Path, params: ReportStageParams) -> list[Json]:
-    """What was synthesised with a recording behind it: utterance, speaker, emotion, lineage; none where the stage has not run."""
+    """The utterances of a split that were spoken again, without tracks and mels; none where the stage has not run."""
     path, contract = folder / "synthesis.parquet", synthesis_contract(params.mel.n_mels)
-    columns = ["utterance_id", "speaker", "emotion", "lineage"]
+    columns = ["utterance_id", "set", "speaker", "emotion", "lineage"]
     rows = shards.read_table(path, contract, columns).to_pylist() if path.is_file() else []
-    return [row for row in rows if row["utterance_id"] is not None]
+    return [row for row in rows if row["set"] == SPLIT_SET]
 
 
 def _recordings(tables: Tables) -> list[Json]:
@@ -148,7 +148,7 @@ def _add_utterances(clips: Clips, wanted: set[str], spoken: set[str], tables: Ta
     """A clip for each wanted utterance; those of `spoken` with copy-synthesis and model, where they were made."""
     features = {row["utterance_id"]: row for row in _feature_rows(folders, params, wanted)}
     words = _words(folders, params, features)
-    model = {row["utterance_id"]: row for row in _synthesis_rows(folders.data / "synthesize", params) if row["utterance_id"] in spoken}
+    model = {row["utterance_id"]: row for row in _synthesis_rows(folders.data / "synthesize", params) if row["set"] == SPLIT_SET and row["utterance_id"] in spoken}
     recorded = tables.utterances.set_index("utterance_id")
     corpora, paths = recorded["corpus"].to_dict(), recorded["audio_path"].to_dict()
     for utterance_id in sorted(wanted):
@@ -186,16 +186,17 @@ def _add_model(clip: Json, row: Json, words: list[Word], folder: Path, limits: J
 
 
 def _showcase(clips: Clips, tables: Tables, folders: Folders, params: ReportStageParams) -> list[Json]:
-    """The sentences spoken for comparison, each with its clip and what its sound's prosody is."""
-    folder, shown = folders.data / "showcase", []
-    rows = list(_synthesis_rows(folder, params))
-    texts = {row["text"] for row in rows}
-    ids = set(tables.utterances.loc[tables.utterances["text"].isin(texts), "utterance_id"]) if rows else set()
+    """What was spoken on request (by the stage showcase, or by synthesize), each with its clip and what its sound's prosody is."""
+    shown: list[Json] = []
+    made = [(folder, row) for folder in ("showcase", "synthesize") for row in _synthesis_rows(folders.data / folder, params)]
+    asked = [(folders.data / folder, row) for folder, row in made if row["set"] != SPLIT_SET]
+    texts = {row["text"] for _, row in asked}
+    ids = set(tables.utterances.loc[tables.utterances["text"].isin(texts), "utterance_id"]) if asked else set()
     recorded = {row["utterance_id"]: row for row in _feature_rows(folders, params, ids)}
     words = _words(folders, params, recorded)
     spans = {(row["text"], tuple(row["phones"])): words[name] for name, row in recorded.items() if name in words}
     limits = _limits_of_speakers(folders.data, sorted(params.corpora))
-    for row in rows:
+    for folder, row in asked:
         clip: Json = {"sounds": {}, "panels": []}
         between = limits.get(row["speaker"], {"floor_hz": params.pitch.floor_hz, "ceiling_hz": params.pitch.ceiling_hz})
         heard = _add_model(clip, row, spans.get((row["text"], tuple(row["phones"])), []), folder, between, params)

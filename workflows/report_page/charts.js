@@ -123,7 +123,7 @@ function scoreChart(measure) {
     },
     layer: [
       { transform: [{ filter: "isValid(datum.low)" }], mark: { type: "rule", strokeWidth: 2 }, encoding: { x: { field: "low", type: "quantitative", title: null }, x2: { field: "high" } } },
-      { mark: { type: "point", filled: true, size: 70 }, encoding: { x: { field: "mean", type: "quantitative", title: null, scale: { zero: false }, axis: { tickCount: 6 } } } },
+      { mark: { type: "point", filled: true, size: 70 }, encoding: { x: { field: "mean", type: "quantitative", title: null, scale: { zero: false, padding: 8 }, axis: { tickCount: 6 } } } },
     ],
   }), ["group", "kind", "mean", "low", "high"], rows.map(row => [row.group, row.kind, row.mean, row.low ?? null, row.high ?? null]));
 }
@@ -143,10 +143,13 @@ function contourChart(panel, what, label) {
   }));
 }
 
-function ladderChart(rows, field, label) {
+// `span` is the least that the axis covers, so that a hair's breadth does not look like a mountain.
+function ladderChart(rows, field, label, span) {
+  const values = rows.map(row => row[field]).filter(value => value != null), low = Math.min(...values), high = Math.max(...values), reach = Math.max(span, 1.15 * (high - low)) / 2;
+  const domain = [(low + high) / 2 - reach, (low + high) / 2 + reach];
   return chart(label, rows.map(row => `intensity ${row.intensity}: ${shown(row[field])}`).join(", ") + ".", () => ({
     height: 130, data: { values: rows.map(row => ({ intensity: row.intensity, value: row[field] })) },
     mark: { type: "line", point: { size: 60, filled: true, color: ink("series-1") }, color: ink("series-1"), strokeWidth: 2 },
-    encoding: { x: { field: "intensity", type: "quantitative", axis: { values: rows.map(row => row.intensity), grid: false } }, y: { field: "value", type: "quantitative", title: null, scale: { zero: false }, axis: { tickCount: 4 } } },
+    encoding: { x: { field: "intensity", type: "quantitative", axis: { values: rows.map(row => row.intensity), grid: false } }, y: { field: "value", type: "quantitative", title: null, scale: { domain, nice: false }, axis: { tickCount: 4 } } },
   }), ["intensity", label], rows.map(row => [String(row.intensity), row[field]]));
 }

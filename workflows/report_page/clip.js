@@ -5,6 +5,8 @@ const MEL_HEIGHT = 150, LANE = 17, BRIGHTEST_LN = .5;
 const clips = new Map(), urls = new Map();
 let playing = null;  // { audio, button }
 
+const soundsOf = number => Object.keys(KINDS).filter(kind => page.sounds[number].includes(kind));
+
 function clipOf(number) {
   if (!clips.has(number)) clips.set(number, JSON.parse(document.getElementById(`clip-${number}`).textContent));
   return clips.get(number);
@@ -59,7 +61,7 @@ function playButton(number, kind, name, label = KINDS[kind]) {
 function clipView(number, details, contours = true) {
   const clip = clipOf(number), darkest_ln = Math.min(...clip.panels.map(panel => panel.mel.black_ln));
   for (const panel of clip.panels) panel.darkest_ln = darkest_ln;
-  const players = Object.keys(KINDS).filter(kind => clip.sounds[kind]).map(kind => h("div", {}, h("span", {}, KINDS[kind]), h("audio", { controls: true, preload: "none", "aria-label": KINDS[kind], "data-kind": kind, src: soundOf(number, kind) })));
+  const players = soundsOf(number).map(kind => h("div", {}, h("span", {}, KINDS[kind]), h("audio", { controls: true, preload: "none", "aria-label": KINDS[kind], "data-kind": kind, src: soundOf(number, kind) })));
   const longest = Math.max(...clip.panels.map(framesOf), 1);
   const model = clip.panels.find(panel => panel.gap);
   return [

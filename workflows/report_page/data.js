@@ -24,7 +24,7 @@ function outlierTable() {
     caption: "Utterances furthest from what is usual for their speaker (prosody) or the corpus (quality), in robust standard deviations", size: 12, rows: () => rows.map((_, at) => at), onopen: show,
     onspace: at => rows[at].clip != null && play(rows[at].clip, "real"),
     columns: [
-      { head: "play", cell: at => rows[at].clip != null && clipOf(rows[at].clip).sounds.real ? playButton(rows[at].clip, "real", rows[at].utterance_id, "play") : "" },
+      { head: "play", cell: at => rows[at].clip != null && soundsOf(rows[at].clip).includes("real") ? playButton(rows[at].clip, "real", rows[at].utterance_id, "play") : "" },
       { head: "utterance", key: at => rows[at].utterance_id, cell: at => h("code", {}, rows[at].utterance_id) },
       { head: "measure", key: at => rows[at].measure, cell: at => rows[at].measure },
       { head: "value", number: true, key: at => rows[at].value, cell: at => shown(rows[at].value) },

@@ -39,8 +39,10 @@ const facts = pairs => h("dl", { class: "facts" }, pairs.filter(([, value]) => v
 const DOTS = { angry: 1, sad: 2, disgusted: 3, fearful: 4, happy: 5, calm: 6, surprised: 7, neutral: 8 };
 const dotOf = emotion => `var(--series-${DOTS[emotion] ?? 1 + (emotions.indexOf(emotion) + 8) % 8})`;
 function tag(emotion) {
-  const element = h("span", { class: "tag" }, emotion);
-  element.style.setProperty("--dot", dotOf(emotion.split(/[:,> ]/)[0]));
+  const parts = emotion.match(/[a-z_]+/g) ?? [emotion];
+  const mix = emotion.replace(/([a-z_]+):([\d.]+)/g, (_, name, share) => `${Math.round(100 * share)} % ${name}`).replaceAll(",", ", ").replaceAll(" > ", " → ");
+  const element = h("span", { class: "tag" }, mix);
+  element.style.setProperty("--dot", parts.length > 1 ? `linear-gradient(90deg, ${parts.map(dotOf)})` : dotOf(parts[0]));
   return element;
 }
 

@@ -12,12 +12,13 @@ function overview(panel) {
       [totals.rejected, "rejected, each with a reason"], [training ? training.steps : "–", "training steps"],
     ].map(([value, name]) => h("div", {}, h("dt", {}, name), h("dd", {}, typeof value === "number" ? value.toLocaleString("en") : value)))),
     totals.has_features ? null : note("No features yet. Run `dvc repro extract`."),
-    h("div", { class: "two" }, scoresCard(scores), heardCard()),
+    h("div", { class: "two" }, h("div", {}, scoresCard(scores), versionsCard()), heardCard()),
     scores.length ? card("By emotion", h("p", { class: "soft small" }, "Means; over all utterances with the 95 % bootstrap interval."), legend(Object.entries(kindColours())), scoreCharts()) : null,
     trainingCard(),
-    card("Versions", h("p", { class: "soft" }, "What this page was made from."), facts(Object.entries(page.versions).map(([name, value]) => [name, h("code", {}, value)]))),
   );
 }
+
+const SHOWN_MEASURES = 8;
 
 function legend(names) {
   return h("p", { class: "legend" }, names.map(([name, number]) => {
@@ -47,14 +48,16 @@ function scoresCard(scores) {
 
 function scoreCharts() {
   const at = h("div", { class: "many" }), names = measuresOf(page.scores);
-  at.append(...names.slice(0, 6).map(scoreChart));
-  return names.length <= 6 ? at : [at, h("details", { ontoggle: event => { if (event.target.open && event.target.children.length === 1) { event.target.append(h("div", { class: "many" }, names.slice(6).map(scoreChart))); drawCharts(); } } }, h("summary", {}, `${names.length - 6} more measures`))];
+  at.append(...names.slice(0, SHOWN_MEASURES).map(scoreChart));
+  return names.length <= SHOWN_MEASURES ? at : [at, h("details", { ontoggle: event => { if (event.target.open && event.target.children.length === 1) { event.target.append(h("div", { class: "many" }, names.slice(SHOWN_MEASURES).map(scoreChart))); drawCharts(); } } }, h("summary", {}, `${names.length - SHOWN_MEASURES} more measures`))];
 }
+
+const versionsCard = () => card("Versions", h("p", { class: "soft small" }, "What this page was made from."), facts(Object.entries(page.versions).map(([name, value]) => [name, h("code", {}, value)])));
 
 // The utterance whose distance is the middle one of those with a model's sound: neither the best nor the worst.
 function heardCard() {
   const { clip, log_mel_distance_db: distance = [], text, speaker, emotion } = page.utterances;
-  const rows = clip.map((number, row) => row).filter(row => clip[row] != null && clipOf(clip[row]).sounds.model).sort((a, b) => (distance[a] ?? 0) - (distance[b] ?? 0) || a - b);
+  const rows = clip.map((number, row) => row).filter(row => clip[row] != null && soundsOf(clip[row]).includes("model")).sort((a, b) => (distance[a] ?? 0) - (distance[b] ?? 0) || a - b);
   if (!rows.length) return null;
   const row = rows[Math.floor(rows.length / 2)];
   return card("A middling example", clipView(clip[row], h("div", {}, h("p", { class: "quote", dir: "auto" }, text[row]), h("p", { class: "soft small" }, short(speaker.names[speaker.codes[row]]), " · ", tag(emotion.names[emotion.codes[row]]), distance[row] != null && ` · ${shown(distance[row])} dB from the recording, the median of those heard here`)), false));
