@@ -15,6 +15,7 @@ import torch
 import typer
 from numpy.typing import NDArray
 
+from model.tts import Sampling
 from pipeline import shards, tracks
 from schemas.params import Params, load_params
 from schemas.tables.alignments import SILENCE
@@ -24,7 +25,8 @@ from workflows.checkpoint import load_tts
 from workflows.dataset import collate, example_from
 from workflows.pictures import MelPanel, draw_mels
 from workflows.prosody import ProsodyEdit, edited
-from workflows.synthesize import speak, utterance_seed
+from workflows.requests import utterance_seed
+from workflows.speaking import speak
 from workflows.vocoders import Vocoder, load_vocoder
 
 EDITS = {
@@ -106,7 +108,9 @@ def controlled(model_path: Path, features: Path, params: Params, limit: int, onl
             continue
         asked = [edited(row, edit) for row in rows]
         batch = collate([example_from(row, metadata.vocabulary, metadata.statistics) for row in asked])
-        spoken = speak(model, batch, [utterance_seed(params.synthesize.seed, row["utterance_id"]) for row in rows], params.synthesize)
+        given = params.synthesize
+        seeds = [utterance_seed(given.seed, row["utterance_id"]) for row in rows]
+        spoken = speak(model, batch, seeds, Sampling(given.sampler, given.n_steps, given.temperature))
         yield name, [analysed(spoken.mel_ln[at, : row["n_frames"]], row, vocode, params) for at, row in enumerate(asked)]
 
 

@@ -18,11 +18,13 @@ import typer
 
 from benchmarks.control import analysed, changes, rows_of
 from model.samplers import SAMPLERS
+from model.tts import Sampling
 from schemas.params import Params, load_params
 from workflows.checkpoint import load_tts
 from workflows.dataset import collate, example_from
 from workflows.measures import log_mel_distance_db
-from workflows.synthesize import speak, utterance_seed
+from workflows.requests import utterance_seed
+from workflows.speaking import speak
 from workflows.vocoders import load_vocoder
 
 STEPS = (1, 2, 3, 4, 6, 10, 50)
@@ -53,10 +55,10 @@ def main(
     for name in sampler or SAMPLERS:
         for warmth in temperature or [given.synthesize.temperature]:
             for n_steps in steps or STEPS:
-                chosen = given.synthesize.model_copy(update={"sampler": name, "n_steps": n_steps, "temperature": warmth})
+                chosen = Sampling(name, n_steps, warmth)
                 started = time.process_time()
                 mels = [
-                    speak(tts, batch, [utterance_seed(chosen.seed, row["utterance_id"])], chosen).mel_ln[0]
+                    speak(tts, batch, [utterance_seed(given.synthesize.seed, row["utterance_id"])], chosen).mel_ln[0]
                     for batch, row in zip(batches, rows, strict=True)
                 ]
                 cost = (time.process_time() - started) / seconds

@@ -234,7 +234,9 @@ class TrainParams(Section):
 class SynthesizeParams(Section):
     """Batch synthesis."""
 
+    requests: str | None
     split: SplitName
+    language: str
     prosody: Literal["reference", "predicted"]
     prosody_from: str | None
     pitch_shift_semitones: Annotated[float, Field(ge=-24, le=24)]
@@ -251,6 +253,15 @@ class SynthesizeParams(Section):
     vocoder: Literal["hifigan", "griffin_lim"]
     max_reject_share: Share
     vocoder_path: str | None
+
+
+class ShowcaseParams(Section):
+    """Requests that show what the model can do."""
+
+    sentences: Annotated[int, Field(ge=1, le=100)]
+    ladder_emotions: Annotated[int, Field(ge=0, le=20)]
+    intensities: Annotated[list[Annotated[float, Field(ge=0, le=10)]], Field(min_length=1)]
+    mixes: Annotated[int, Field(ge=0, le=100)]
 
 
 class EvaluateParams(Section):
@@ -283,6 +294,7 @@ class Params(Section):
     model: ModelParams
     train: TrainParams
     synthesize: SynthesizeParams
+    showcase: ShowcaseParams
     evaluate: EvaluateParams
     report: ReportParams
 

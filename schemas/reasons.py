@@ -42,6 +42,9 @@ class Reason(StrEnum):
     QUALITY_PAUSE = "quality_pause"
     CONTRACT_BROKEN = "contract_broken"
     SYNTHESIS_FAILED = "synthesis_failed"
+    REQUEST_INVALID = "request_invalid"
+    REQUEST_UNKNOWN_NAME = "request_unknown_name"
+    PHONE_UNKNOWN = "phone_unknown"
     WORKER_CRASH = "worker_crash"
     INTERNAL_ERROR = "internal_error"
 
@@ -91,6 +94,9 @@ DESCRIPTIONS: dict[Reason, str] = {
     Reason.QUALITY_PAUSE: "Too long a pause inside the speech; text may be missing. Cut there, or raise `quality.max_longest_pause_s`.",
     Reason.CONTRACT_BROKEN: "The computed row breaks its schema; `detail` names the check. Please report it with the file.",
     Reason.SYNTHESIS_FAILED: "The model or vocoder gave non-finite or empty output for this row. Look at the training's losses.",
+    Reason.REQUEST_INVALID: "The row of the request table breaks its schema; `detail` says what to give. See docs/synthesis.md.",
+    Reason.REQUEST_UNKNOWN_NAME: "No such speaker, emotion or utterance; `detail` has those that exist and the nearest. Use one of them.",
+    Reason.PHONE_UNKNOWN: "The model was not trained on this phone; `detail` names the nearest. Give `phones` of its own set.",
     Reason.WORKER_CRASH: "Alone in a process, it crashed it three times or ran out of memory. Encode the file anew, or give more memory.",
     Reason.INTERNAL_ERROR: "An unexpected exception; `detail` holds its type and message. Please report it with the file.",
 }

@@ -40,7 +40,12 @@ def test_every_reason_names_its_stages_and_the_fault_that_gives_it():
         assert example == (given[0].name if given else ""), reason
         assert {case.fate[0] for case in given} <= set(stages.split(", ")), reason
     without = [reason for reason, _, example in rows if not example and not reason.startswith("quality_")]
-    assert without == ["storage_failed", "contract_broken", "synthesis_failed", "worker_crash", "internal_error"]
+    requested = [
+        "request_invalid",
+        "request_unknown_name",
+        "phone_unknown",
+    ]  # of request tables: test_requests.py
+    assert without == ["storage_failed", "contract_broken", "synthesis_failed", *requested, "worker_crash", "internal_error"]
 
 
 def test_every_reason_is_given_somewhere():

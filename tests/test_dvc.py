@@ -14,7 +14,7 @@ from tests.test_imports import PROJECT, first_party_imports
 STAGES: dict[str, dict[str, Any]] = {
     name: stage.get("do", stage) for name, stage in yaml.safe_load((PROJECT / "dvc.yaml").read_text(encoding="utf-8"))["stages"].items()
 }
-EXPECTED = ["ingest", "align", "extract", "card", "normalise", "train", "synthesize", "evaluate", "report"]
+EXPECTED = ["ingest", "align", "extract", "card", "normalise", "train", "synthesize", "showcase", "evaluate", "report"]
 
 
 def module_file(name: str) -> Path | None:

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from model.conditioning import EmotionMix
 from schemas.errors import ParamsError
+from schemas.names import unknown
 from workflows.dataset import Vocabulary
 
 
@@ -51,12 +52,12 @@ def _parse_one(mix: str, text: str, vocabulary: Vocabulary) -> NDArray[np.float6
     for part in mix.split(","):
         name, _, weight = (piece.strip() for piece in part.partition(":"))
         if name not in vocabulary.emotions:
-            raise ParamsError(f"synthesize.emotion '{text}': the model knows no emotion '{name}'; use {', '.join(vocabulary.emotions)}")
+            raise ParamsError(f"emotion '{text}': {unknown('emotion', name, vocabulary.emotions)}; write such as angry:0.6,sad:0.4")
         try:
             shares[vocabulary.emotion_id(name)] += float(weight or 1.0)
         except ValueError:
-            raise ParamsError(f"synthesize.emotion '{text}': '{weight}' is no weight; write such as angry:0.6,sad:0.4") from None
+            raise ParamsError(f"emotion '{text}': '{weight}' is no weight; write such as angry:0.6,sad:0.4") from None
     if not (shares >= 0).all() or not 0 < shares.sum() < np.inf:
-        raise ParamsError(f"synthesize.emotion '{text}': weights must be 0 or more and not all 0; write such as angry:0.6,sad:0.4")
+        raise ParamsError(f"emotion '{text}': weights must be 0 or more and not all 0; write such as angry:0.6,sad:0.4")
     whole: NDArray[np.float64] = shares / shares.sum()
     return whole

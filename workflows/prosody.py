@@ -103,24 +103,3 @@ def at_frames(values: Sequence[float], durations: NDArray[np.int32]) -> NDArray[
     centres = np.cumsum(durations) - durations / 2
     between: NDArray[np.float64] = np.interp(np.arange(int(durations.sum())) + 0.5, centres, np.asarray(values, np.float64))
     return between
-
-
-def copied(onto: dict[str, Any], source: dict[str, Any]) -> dict[str, Any]:
-    """The prosody of another utterance on this one's phones: phone by phone where both have the same, stretched over the whole where not.
-
-    With the same phones all of it is the source's. Otherwise each phone keeps its share of the source's total length and its own voicing;
-    F0 follows the source's contour stretched over the whole utterance, and energy keeps its own shape with the source's mean and spread.
-    """
-    if list(onto["phones"]) == list(source["phones"]):
-        return {**onto, **{name: source[name] for name in ("duration_frames", "n_frames", "f0_hz", "energy_db")}}
-    own, theirs = np.asarray(onto["duration_frames"], np.int32), np.asarray(source["duration_frames"], np.int32)
-    lengths = scaled_durations(own, np.full(len(own), own.sum() / theirs.sum()))
-    from_own = warp(own, lengths)
-    at_source = (np.arange(int(lengths.sum())) + 0.5) / lengths.sum() * theirs.sum() - 0.5
-    f0_hz, own_f0 = np.asarray(source["f0_hz"], np.float64), np.asarray(onto["f0_hz"], np.float64)[from_own]
-    voiced = np.flatnonzero(np.isfinite(f0_hz))
-    contour = np.exp(np.interp(at_source, voiced, np.log(f0_hz[voiced]))) if len(voiced) else own_f0
-    own_db, source_db = np.asarray(onto["energy_db"], np.float64)[from_own], np.asarray(source["energy_db"], np.float64)
-    energy_db = source_db.mean() + (own_db - own_db.mean()) * source_db.std() / max(own_db.std(), 1e-6)
-    moved = {"f0_hz": np.where(np.isfinite(own_f0), contour, np.nan), "energy_db": energy_db}
-    return {**onto, "duration_frames": lengths, "n_frames": int(lengths.sum()), **moved}

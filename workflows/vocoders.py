@@ -6,9 +6,8 @@ A vocoder is a function ``(mel_ln (T, n_mels) float32) -> samples (T * hop,) flo
 import importlib.util
 import json
 import pickle
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -19,7 +18,13 @@ from schemas.errors import CheckpointError, DependencyError, ParamsError
 from schemas.frames import FrameGrid
 from schemas.params import MelParams, SynthesizeParams
 
-Vocoder = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+class Vocoder(Protocol):
+    """A function that renders a mel."""
+
+    def __call__(self, mel_ln: NDArray[np.float32], f0_hz: NDArray[np.float64] | None = None) -> NDArray[np.float32]:
+        """Samples, float32 of shape (T * hop,) in [-1, 1], of a log-mel (T, n_mels); F0 (T,), NaN unvoiced, is for those that need it."""
+
 
 UNIVERSAL_SHA256 = "771eaf4876485a35e25577563d390c262e23c2421e4a8c929eacfde34a5b7a60"
 GRIFFIN_LIM_ITERATIONS = 60
@@ -43,6 +48,14 @@ def load_vocoder(params: SynthesizeParams, grid: FrameGrid, mel: MelParams) -> V
     return hifigan(path, grid, mel)
 
 
+def vocoder_identity(params: SynthesizeParams) -> str:
+    """Name of the vocoder and hash of its weights: what speech depends on of it."""
+    if params.vocoder == "griffin_lim":
+        return params.vocoder
+    path = Path(params.vocoder_path) if params.vocoder_path is not None else _universal_checkpoint()
+    return f"{params.vocoder} {file_sha256(path)}"
+
+
 def hifigan(checkpoint: Path, grid: FrameGrid, mel: MelParams) -> Vocoder:
     """HiFi-GAN (Kong et al. 2020, arXiv:2010.05646) from a published checkpoint with ``config.json`` beside it.
 
@@ -52,9 +65,9 @@ def hifigan(checkpoint: Path, grid: FrameGrid, mel: MelParams) -> Vocoder:
     _check_mel(config, grid, mel)
     generator = _generator(config, _read_weights(checkpoint))
 
-    def vocode(mel_ln: NDArray[np.float32]) -> NDArray[np.float32]:
+    def vocode(mel_ln: NDArray[np.float32], f0_hz: NDArray[np.float64] | None = None) -> NDArray[np.float32]:  # noqa: ARG001
         with torch.inference_mode():
-            output: torch.Tensor = generator(torch.from_numpy(np.ascontiguousarray(mel_ln)))
+            output: torch.Tensor = generator(torch.tensor(np.asarray(mel_ln, np.float32)))
         return np.asarray(output.numpy(), dtype=np.float32)
 
     return vocode
@@ -64,7 +77,7 @@ def griffin_lim(grid: FrameGrid, mel: MelParams) -> Vocoder:
     """Griffin-Lim phase recovery (librosa): no weights, robotic, but always there. Deterministic."""
     import librosa
 
-    def vocode(mel_ln: NDArray[np.float32]) -> NDArray[np.float32]:
+    def vocode(mel_ln: NDArray[np.float32], f0_hz: NDArray[np.float64] | None = None) -> NDArray[np.float32]:  # noqa: ARG001
         magnitudes = librosa.feature.inverse.mel_to_stft(
             np.exp(mel_ln.T), sr=grid.sample_rate_hz, n_fft=grid.n_fft, power=1.0, fmin=mel.f_min_hz, fmax=mel.f_max_hz
         )

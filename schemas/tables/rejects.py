@@ -12,7 +12,7 @@ from schemas.errors import RowError
 from schemas.reasons import LASTING, Reason
 from schemas.tables.contract import Contract
 
-STAGES = ("ingest", "align", "extract", "synthesize", "evaluate")
+STAGES = ("ingest", "align", "extract", "synthesize", "showcase", "evaluate")
 
 _ARROW = pa.schema(
     [

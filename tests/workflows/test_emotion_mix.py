@@ -32,8 +32,8 @@ def test_each_row_of_a_batch_has_the_schedule_over_its_own_phones() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("bored", "knows no emotion 'bored'"),
-        ("", "knows no emotion ''"),
+        ("bored", "no emotion 'bored'"),
+        ("", "no emotion ''"),
         ("sad:x", "'x' is no weight"),
         ("sad:-1", "0 or more"),
         ("sad:0", "all 0"),

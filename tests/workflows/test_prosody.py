@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.workflows.synthetic_features import feature_row
-from workflows.prosody import PhoneCurves, ProsodyEdit, at_frames, copied, edited, scaled_durations
+from workflows.prosody import PhoneCurves, ProsodyEdit, at_frames, edited, scaled_durations
 
 
 def row() -> dict[str, Any]:
@@ -70,19 +70,3 @@ def test_phone_values_are_met_at_phone_centres() -> None:
 def test_a_rate_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="rates must be above 0"):
         edited(row(), ProsodyEdit(rate=0.0))
-
-
-def test_prosody_copied_from_the_same_phones_is_the_sources_own() -> None:
-    source = edited(row(), ProsodyEdit(pitch_shift_semitones=5.0, rate=0.8))
-    after = copied(row(), source)
-    for name in ("duration_frames", "f0_hz", "energy_db"):
-        np.testing.assert_array_equal(after[name], source[name])
-
-
-def test_prosody_copied_from_another_text_takes_its_length_contour_and_level() -> None:
-    onto, source = row(), feature_row(8, "test", n_phones=9)
-    after = copied(onto, source)
-    assert abs(after["n_frames"] - source["n_frames"]) <= len(onto["phones"])
-    assert len(after["f0_hz"]) == len(after["energy_db"]) == sum(after["duration_frames"])
-    assert np.nanmean(np.log(after["f0_hz"])) == pytest.approx(np.nanmean(np.log(source["f0_hz"])), abs=0.05)
-    assert after["energy_db"].mean() == pytest.approx(np.mean(source["energy_db"]))

@@ -1,15 +1,15 @@
-"""Batch synthesis: an utterance's mel depends on itself and its seed, not on its neighbours; faults become rejects."""
+"""Speech of one request: a mel depends on itself and its seed, and prosody is what was asked for."""
 
 import numpy as np
 import pytest
 
-from schemas.params import Params, load_params
+from model.tts import Sampling
 from schemas.tables.speakers import CORPUS_ROW
-from tests.conftest import PROJECT
 from tests.model.test_tts import batch_of, model  # noqa: F401  the fixture
-from workflows.synthesize import in_range_of, speak, utterance_seed, with_predicted
+from workflows.requests import utterance_seed
+from workflows.speaking import in_range_of, speak, with_predicted
 
-PARAMS = load_params(PROJECT / "params.yaml", Params).synthesize.model_copy(update={"n_steps": 3})
+SAMPLING = Sampling("ode2", 3, 1.5)
 SEEDS = [utterance_seed(7, "toy/a/1"), utterance_seed(7, "toy/a/2")]
 
 
@@ -20,13 +20,13 @@ def test_a_seed_belongs_to_the_utterance_and_the_run():
 
 @pytest.mark.parametrize("row", [0, 1])
 def test_an_utterance_sounds_the_same_alone_and_in_a_batch(model, row):  # noqa: F811
-    together, alone = speak(model, batch_of([0, 1]), SEEDS, PARAMS), speak(model, batch_of([row]), [SEEDS[row]], PARAMS)
+    together, alone = speak(model, batch_of([0, 1]), SEEDS, SAMPLING), speak(model, batch_of([row]), [SEEDS[row]], SAMPLING)
     n_frames = int(alone.durations.sum())
     np.testing.assert_allclose(alone.mel_ln[0, :n_frames], together.mel_ln[row, :n_frames], atol=1e-3)
 
 
 def test_another_seed_is_another_rendering(model):  # noqa: F811
-    first, second = (speak(model, batch_of([0]), [seed], PARAMS).mel_ln for seed in SEEDS)
+    first, second = (speak(model, batch_of([0]), [seed], SAMPLING).mel_ln for seed in SEEDS)
     assert np.abs(first - second).max() > 1e-2
 
 

@@ -1,0 +1,329 @@
+"""Many requests to speech: batches by length, on dask workers where there are many, resumed where a run was broken off.
+
+Each request is a file of its own under ``parts/`` and its recordings, named by a fingerprint of all that it depends on. At the end the
+parts become one table, and what no request asks for any more is removed. A row whose fingerprint and recording stand is not spoken again.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache, partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipeline import cluster, shards
+from pipeline.audio import file_sha256
+from pipeline.files import remove_partials
+from pipeline.fingerprints import digest
+from pipeline.stage import finish
+from schemas.errors import RowError, TableError
+from schemas.names import unknown
+from schemas.params import FramesParams, MelParams, Section, SynthesizeParams
+from schemas.reasons import Reason
+from schemas.tables.features import features_contract
+from schemas.tables.rejects import reject_row
+from schemas.tables.synthesis import synthesis_contract
+from workflows.dataset import rows_of
+from workflows.requests import Request, Requests
+from workflows.speaking import Speech, Voice, copy_synthesis, load_voice, speak_request
+from workflows.vocoders import vocoder_identity
+from workflows.wav_metadata import read_told, write_wav
+
+CODE_VERSION = 1  # raise it when a change of code changes what is spoken: all requests are then spoken again
+BATCH_REQUESTS = 8
+FEW_REQUESTS = 16  # up to here a cluster takes longer to start than it saves
+_FRAMES_A_CHARACTER = 6  # of text, to order requests by length
+
+
+class SynthesisParams(Section):
+    """Parameters that speech depends on."""
+
+    frames: FramesParams
+    mel: MelParams
+    synthesize: SynthesizeParams
+
+
+class Place(NamedTuple):
+    """Where a feature row lies, and what tells it from another version of itself."""
+
+    path: Path
+    group: int
+    row: int
+    n_frames: int
+    split: str
+    fingerprint: str
+
+
+class Job(NamedTuple):
+    """A request with the places of the feature rows that it needs, and the fingerprint of its outcome."""
+
+    request: Request
+    own: Place | None
+    source: Place | None
+    fingerprint: str
+
+
+class Outcome(NamedTuple):
+    """What became of a job: a fault, or seconds of speech and the wall seconds that they took."""
+
+    request_id: str
+    fault: RowError | None
+    speech_s: float
+    work_s: dict[str, float]
+
+
+def places(features: Path, corpora: Sequence[str], n_mels: int) -> dict[str, Place]:
+    """Where each utterance's features lie."""
+    found: dict[str, Place] = {}
+    columns = ["utterance_id", "n_frames", "split", "fingerprint"]
+    for path in shards.corpora_shards(features.absolute(), corpora):
+        rows = shards.read_table(path, features_contract(n_mels), columns).to_pylist()
+        inside = [(group, row) for group, size in enumerate(shards.group_sizes(path)) for row in range(size)]
+        for (group, at), row in zip(inside, rows, strict=True):
+            found[row["utterance_id"]] = Place(path, group, at, row["n_frames"], row["split"], row["fingerprint"])
+    return found
+
+
+def synthesise(
+    stage: str, wanted: Requests, recorded: dict[str, Place], model: Path, params: SynthesisParams, out: Path, metrics: Path
+) -> None:
+    """Write ``synthesis.parquet``, ``rejects.parquet`` and the recordings under ``wavs/``.
+
+    Parameters
+    ----------
+    stage
+        Name of the stage, for rejects and messages.
+    wanted
+        What to speak; faulty ones become rejects.
+    recorded
+        `places` of the features.
+
+    Raises
+    ------
+    CheckpointError, DependencyError, ParamsError
+        If model or vocoder are missing, damaged, or do not fit.
+    TooManyRejectsError
+        If more rows are rejected than `synthesize.max_reject_share` allows.
+    """
+    params = SynthesisParams(frames=params.frames, mel=params.mel, synthesize=params.synthesize)  # of a stage's, what workers need
+    jobs, faults = _jobs(wanted, recorded, model, params)
+    contract = synthesis_contract(params.mel.n_mels)
+    standing = _standing(out, params.mel.n_mels)
+    todo = sorted((job for job in jobs if job.fingerprint not in standing), key=_length)
+    if len(todo) < len(jobs):
+        print(f"{stage}: {len(jobs) - len(todo)} of {len(jobs)} requests stand from a run before")
+    outcomes = list(_spoken(todo, stage, model, params, out))
+    faults += [(outcome.request_id, outcome.fault) for outcome in outcomes if outcome.fault is not None]
+    table = _gathered(jobs, out, params.mel.n_mels)
+    shards.write_table(out / "synthesis.parquet", table, contract)
+    rejects = [reject_row(request_id, stage, fault) for request_id, fault in faults]
+    shards.write_rejects(out / "rejects.parquet", rejects)
+    _prune(out, table)
+    n_in = len(wanted.sound) + len(wanted.faulty)
+    finish(stage, n_in, table.num_rows, rejects, params.synthesize.max_reject_share, metrics, extra=_speed(outcomes))
+
+
+# --- what is to be done -------------------------------------------------------------------------------------------------------
+
+
+def _jobs(
+    wanted: Requests, recorded: dict[str, Place], model: Path, params: SynthesisParams
+) -> tuple[list[Job], list[tuple[str, RowError]]]:
+    jobs, faults = [], list(wanted.faulty)
+    same = [CODE_VERSION, version("torch"), file_sha256(model), vocoder_identity(params.synthesize), params.synthesize.emotion_space]
+    for request in wanted.sound:
+        try:
+            own, source = (_place(name, recorded) for name in (request.utterance_id, request.copied_from))
+        except RowError as error:
+            faults.append((request.request_id, error))
+            continue
+        rows = [place.fingerprint if place else None for place in (own, source)]
+        jobs.append(Job(request, own, source, digest(*same, request.plain(), rows)))
+    return jobs, faults
+
+
+def _place(utterance_id: str | None, recorded: dict[str, Place]) -> Place | None:
+    if utterance_id is None:
+        return None
+    if utterance_id not in recorded:
+        raise RowError(Reason.REQUEST_UNKNOWN_NAME, unknown("utterance", utterance_id, sorted(recorded)))
+    return recorded[utterance_id]
+
+
+def _length(job: Job) -> tuple[int, str]:
+    request = job.request
+    guess = job.own.n_frames if job.own else _FRAMES_A_CHARACTER * len(request.text or " ".join(request.phones or ()))
+    return guess, request.request_id
+
+
+# --- doing it -----------------------------------------------------------------------------------------------------------------
+
+
+def _spoken(todo: list[Job], stage: str, model: Path, params: SynthesisParams, out: Path) -> Iterator[Outcome]:
+    task = partial(speak_batch, model=model.absolute(), params=params, out=out.absolute())
+    batches = cluster.in_batches(todo, BATCH_REQUESTS)
+    if len(todo) > FEW_REQUESTS:
+        for outcomes in cluster.map_batches(task, batches, stage, lost=_lost):
+            yield from outcomes
+        return
+    for number, batch in enumerate(batches, 1):
+        yield from task(batch)
+        print(f"{stage}: {min(number * BATCH_REQUESTS, len(todo))}/{len(todo)} requests", flush=True)
+
+
+def speak_batch(jobs: list[Job], model: Path, params: SynthesisParams, out: Path) -> list[Outcome]:
+    """Speak some requests and leave recordings and parts under `out`; runs on workers, which keep model and vocoder."""
+    voice = _voice(model, model.stat().st_mtime_ns, params)
+    return [_outcome(job, voice, params, out) for job in jobs]
+
+
+@lru_cache(maxsize=2)
+def _voice(model: Path, _changed_ns: int, params: SynthesisParams) -> Voice:
+    return load_voice(model, params.synthesize, params.frames, params.mel)
+
+
+def _lost(job: Job, error: RowError) -> list[Outcome]:
+    return [Outcome(job.request.request_id, error, 0.0, {})]
+
+
+def _outcome(job: Job, voice: Voice, params: SynthesisParams, out: Path) -> Outcome:
+    request = job.request
+    try:
+        own, source = (_row(place, params.mel.n_mels) for place in (job.own, job.source))
+        speech = speak_request(request, own, source, voice)
+        row = _written(job, speech, own, voice, params, out)
+    except RowError as error:
+        return Outcome(request.request_id, error, 0.0, {})
+    except (RuntimeError, ValueError) as error:
+        fault = RowError(Reason.SYNTHESIS_FAILED, f"{type(error).__name__}: {error}")
+        return Outcome(request.request_id, fault, 0.0, {})
+    contract = synthesis_contract(params.mel.n_mels)
+    shards.write_table(_part(out, job.fingerprint), contract.table([row]), contract)
+    return Outcome(request.request_id, None, len(speech.samples) / params.frames.sample_rate_hz, speech.seconds)
+
+
+def _row(place: Place | None, n_mels: int) -> dict[str, Any] | None:
+    if place is None:
+        return None
+    table = shards.read_group(place.path, place.group, features_contract(n_mels).arrow.names)
+    row = rows_of(table.slice(place.row, 1).combine_chunks())[0]
+    return {**row, "phones": [str(phone) for phone in row["phones"]]}  # type: ignore[attr-defined]
+
+
+def _written(job: Job, speech: Speech, own: dict[str, Any] | None, voice: Voice, params: SynthesisParams, out: Path) -> dict[str, object]:
+    """Write the recordings and give the row of the table."""
+    request, asked = job.request, speech.asked
+    origin = origin_of(request, voice)
+    told = {**origin, "fingerprint": job.fingerprint}
+    copy = None if own is None else copy_synthesis(own, voice)
+    return {
+        "request_id": request.request_id,
+        "utterance_id": request.utterance_id,
+        "set": request.set,
+        **{name: asked[name] for name in ("speaker", "emotion", "text", "phones")},
+        "intensity": request.intensity,
+        "prosody": request.prosody,
+        "duration_frames": np.asarray(asked["duration_frames"], np.int32),
+        "predicted_duration_frames": speech.predicted_durations,
+        "n_frames": len(speech.mel_ln),
+        "asked_f0_hz": np.asarray(asked["f0_hz"], np.float32),
+        "asked_energy_db": np.asarray(asked["energy_db"], np.float32),
+        "mel_ln": list(speech.mel_ln),
+        "model_wav": _recorded(out, "model", request.request_id, speech.samples, params, told),
+        "copy_wav": None if copy is None else _recorded(out, "copy", request.request_id, copy, params, {**told, "copy": True}),
+        "seed": request.seed,
+        "seconds": len(speech.samples) / params.frames.sample_rate_hz,
+        "lineage": json.dumps({**voice.metadata.lineage, **told}, sort_keys=True),
+    }
+
+
+def origin_of(request: Request, voice: Voice) -> dict[str, Any]:
+    """What a recording says of itself: the request, the dataset's version, the model, the vocoder."""
+    return {
+        "request": request.plain(),
+        "dataset": voice.metadata.lineage.get("dataset", {}),
+        "model_sha256": voice.model_sha256,
+        "vocoder": voice.vocoder,
+    }
+
+
+def _recorded(out: Path, kind: str, request_id: str, samples: NDArray[np.float32], params: SynthesisParams, told: dict[str, Any]) -> str:
+    """Write a recording and return its path relative to `out`."""
+    relative = Path("wavs") / kind / f"{request_id}.wav"
+    if not (out / relative).resolve().is_relative_to((out / "wavs" / kind).resolve()):
+        raise RowError(Reason.PATH_OUTSIDE_ROOT, f"the id {request_id!r} leaves the output folder; choose another")
+    write_wav(out / relative, samples, params.frames.sample_rate_hz, told)
+    return relative.as_posix()
+
+
+# --- what stands --------------------------------------------------------------------------------------------------------------
+
+
+def _part(out: Path, fingerprint: str) -> Path:
+    return out / "parts" / f"{fingerprint}.parquet"
+
+
+def _tables(out: Path) -> list[Path]:
+    return [out / "synthesis.parquet", *sorted((out / "parts").glob("*.parquet"))]
+
+
+def _standing(out: Path, n_mels: int) -> dict[str, tuple[Path, int]]:
+    """Where the row of each fingerprint lies whose recordings stand as well."""
+    found: dict[str, tuple[Path, int]] = {}
+    for path in _tables(out):
+        try:
+            rows = shards.read_table(path, synthesis_contract(n_mels), ["model_wav", "copy_wav", "lineage"]).to_pylist()
+        except (TableError, pa.ArrowInvalid):  # none yet, of another version, or damaged: spoken again
+            continue
+        for at, row in enumerate(rows):
+            fingerprint = str(json.loads(row["lineage"]).get("fingerprint"))
+            if all(_says(out / name, fingerprint) for name in (row["model_wav"], row["copy_wav"]) if name is not None):
+                found.setdefault(fingerprint, (path, at))
+    return found
+
+
+def _says(recording: Path, fingerprint: str) -> bool:
+    try:
+        return bool(read_told(recording).get("fingerprint") == fingerprint)
+    except TableError:
+        return False
+
+
+def _gathered(jobs: Iterable[Job], out: Path, n_mels: int) -> pa.Table:
+    """Rows of all jobs that stand now, as one table in order of id."""
+    contract, standing = synthesis_contract(n_mels), _standing(out, n_mels)
+    wanted = {job.fingerprint for job in jobs}
+    rows: dict[Path, list[int]] = {}
+    for fingerprint, (path, at) in standing.items():
+        if fingerprint in wanted:
+            rows.setdefault(path, []).append(at)
+    taken = [shards.read_table(path, contract).take(pa.array(sorted(at))) for path, at in rows.items()]
+    return pa.concat_tables([contract.arrow.empty_table(), *taken]).sort_by("request_id").combine_chunks()
+
+
+def _prune(out: Path, table: pa.Table) -> None:
+    """Remove parts, and recordings that no row names."""
+    named = {out / str(name) for column in ("model_wav", "copy_wav") for name in table.column(column).to_pylist() if name is not None}
+    for path in [*(out / "wavs").rglob("*.wav"), *(out / "parts").glob("*.parquet")]:
+        if path not in named:
+            path.unlink()
+    for folder in sorted((path for path in (out / "wavs").rglob("*") if path.is_dir()), reverse=True):
+        remove_partials(folder)
+        if not any(folder.iterdir()):
+            folder.rmdir()
+    if (out / "parts").is_dir():
+        remove_partials(out / "parts")
+        (out / "parts").rmdir()
+
+
+def _speed(outcomes: list[Outcome]) -> dict[str, object]:
+    """Real-time factors on this machine: wall seconds of one thread a second of speech. Of nothing when all stood."""
+    speech_s = sum(outcome.speech_s for outcome in outcomes)
+    if not speech_s:
+        return {}
+    kinds = ("sampling", "vocoder")
+    return {f"{kind}_real_time_factor": round(sum(o.work_s.get(kind, 0.0) for o in outcomes) / speech_s, 3) for kind in kinds}
