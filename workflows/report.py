@@ -148,7 +148,11 @@ def _add_utterances(clips: Clips, wanted: set[str], spoken: set[str], tables: Ta
     """A clip for each wanted utterance; those of `spoken` with copy-synthesis and model, where they were made."""
     features = {row["utterance_id"]: row for row in _feature_rows(folders, params, wanted)}
     words = _words(folders, params, features)
-    model = {row["utterance_id"]: row for row in _synthesis_rows(folders.data / "synthesize", params) if row["set"] == SPLIT_SET and row["utterance_id"] in spoken}
+    model = {
+        row["utterance_id"]: row
+        for row in _synthesis_rows(folders.data / "synthesize", params)
+        if row["set"] == SPLIT_SET and row["utterance_id"] in spoken
+    }
     recorded = tables.utterances.set_index("utterance_id")
     corpora, paths = recorded["corpus"].to_dict(), recorded["audio_path"].to_dict()
     for utterance_id in sorted(wanted):
