@@ -26,7 +26,12 @@ for (const tab of document.querySelectorAll("[role=tab]")) tab.click();
 document.querySelector("#listen tr.row td").click();
 document.querySelector("#compare .cells .play").click();
 const play = player => player.play().then(() => { player.pause(); return player.duration; }, error => String(error));
-const all = async () => { const heard = []; for (const player of document.querySelectorAll("audio")) heard.push(await play(player)); return heard; };
+const players = document.querySelectorAll("audio");
+const all = async () => {
+  const heard = [];
+  for (const player of players) heard.push(await play(player));
+  return heard;
+};
 all().then(done);
 """
 

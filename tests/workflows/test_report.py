@@ -24,7 +24,12 @@ AXE_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-pract
 PLAY = """
 const done = arguments[arguments.length - 1];
 const play = player => player.play().then(() => { player.pause(); return player.duration; }, error => String(error));
-const all = async () => { const heard = []; for (const player of [...document.querySelectorAll("audio")].filter(player => player.offsetParent)) heard.push(await play(player)); return heard; };
+const players = [...document.querySelectorAll("audio")].filter(player => player.offsetParent);
+const all = async () => {
+  const heard = [];
+  for (const player of players) heard.push(await play(player));
+  return heard;
+};
 all().then(done);
 """
 DRAWN = """

@@ -39,15 +39,16 @@ function look() {
 
 const hoursChart = () => {
   const rows = page.minutes.map(row => ({ ...row, speaker: short(row.speaker) }));
+  const few = speakers.length <= 16;
   const total = rows.reduce((sum, row) => sum + row.minutes, 0);
   return chart("Minutes by speaker and emotion", `${counted(speakers.length, "speaker")}, ${counted(emotions.length, "emotion")}, ${shown(total)} minutes in all; the table has each.`, () => ({
-    height: 34 * unique(rows.map(row => row.speaker)).length, data: { values: rows },
+    height: (few ? 34 : 17) * speakers.length, data: { values: rows },
     encoding: { x: { field: "emotion", type: "nominal", title: null, axis: { orient: "top", labelAngle: emotions.length > 5 ? -35 : 0, domain: false, ticks: false } }, y: { field: "speaker", type: "nominal", title: null, axis: { domain: false, ticks: false } } },
     layer: [
       { mark: { type: "rect", cornerRadius: 5, stroke: ink("card"), strokeWidth: 3 },
         encoding: { color: { field: "minutes", type: "quantitative", scale: { range: [ink("accent-soft"), ink("accent")], domainMin: 0 }, legend: null }, tooltip: [{ field: "speaker" }, { field: "emotion" }, { field: "minutes" }, { field: "utterances" }] } },
-      { mark: { type: "text", fontSize: 12, fontWeight: 600 }, encoding: { text: { field: "minutes", format: ".3~g" }, color: { condition: { test: `datum.minutes > ${0.72 * Math.max(...rows.map(row => row.minutes))}`, value: ink("on-accent") }, value: ink("ink") } } },
-    ],
+      few && { mark: { type: "text", fontSize: 12, fontWeight: 600 }, encoding: { text: { field: "minutes", format: ".3~g" }, color: { condition: { test: `datum.minutes > ${0.72 * Math.max(...rows.map(row => row.minutes))}`, value: ink("on-accent") }, value: ink("ink") } } },
+    ].filter(Boolean),
   }), ["speaker", "emotion", "minutes", "utterances"], rows.map(row => [row.speaker, row.emotion, row.minutes, row.utterances]));
 };
 

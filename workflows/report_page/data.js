@@ -3,7 +3,7 @@
 function data(panel) {
   fill(panel,
     h("h1", {}, "Data"),
-    card(null, hoursChart(), stagesTable()),
+    card(null, speakers.length > 30 ? h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Minutes by speaker and emotion" }, hoursChart()) : hoursChart(), stagesTable()),
     card("How it is spoken", page.totals.has_features ? [h("p", { class: "soft small" }, "Boxes hold the middle half of the utterances, lines nine in ten; the tick is the median."), h("div", { class: "two" }, Object.keys(page.prosody).map(boxChart))] : note("No features yet. Run `dvc repro extract`.")),
     card("Alignment and recording quality", page.quality.length ? [h("p", { class: "soft small" }, "Of every aligned utterance, also of those that a limit under ", h("code", {}, "quality:"), " in params.yaml rejected. A dashed line is a limit."), h("div", { class: "many" }, page.quality.map(histogramChart))] : note("Not measured yet. Run `dvc repro extract`.")),
     card("Outliers to listen to", outlierTable()),

@@ -1,6 +1,6 @@
 // Listen: every utterance in a table to filter and sort; recording, copy-synthesis and model of those with sound.
 
-const BRIEF = { real: "recording", copy: "copy", model: "model" };
+const BRIEF = { real: "real", copy: "copy", model: "model" };
 
 function listen(panel) {
   const all = page.utterances, count = all.utterance_id.length;
