@@ -193,7 +193,7 @@ def _lost(job: Job, error: RowError) -> list[Outcome]:
 def _outcome(job: Job, voice: Voice, params: SynthesisParams, out: Path) -> Outcome:
     request = job.request
     try:
-        own, source = (_row(place, params.mel.n_mels) for place in (job.own, job.source))
+        own, source = (place and feature_row(place, params.mel.n_mels) for place in (job.own, job.source))
         speech = speak_request(request, own, source, voice)
         row = _written(job, speech, own, voice, params, out)
     except RowError as error:
@@ -206,9 +206,8 @@ def _outcome(job: Job, voice: Voice, params: SynthesisParams, out: Path) -> Outc
     return Outcome(request.request_id, None, len(speech.samples) / params.frames.sample_rate_hz, speech.seconds)
 
 
-def _row(place: Place | None, n_mels: int) -> dict[str, Any] | None:
-    if place is None:
-        return None
+def feature_row(place: Place, n_mels: int) -> dict[str, Any]:
+    """The feature row at a place."""
     table = shards.read_group(place.path, place.group, features_contract(n_mels).arrow.names)
     row = rows_of(table.slice(place.row, 1).combine_chunks())[0]
     return {**row, "phones": [str(phone) for phone in row["phones"]]}  # type: ignore[attr-defined]

@@ -16,12 +16,16 @@ from workflows.dataset_diff import CorpusDiff, diff
 from workflows.dataset_summary import CorpusSummary, summarise
 from workflows.dataset_verify import verify
 from workflows.dataset_version import DATA, Version
+from workflows.doctor import doctor
+from workflows.say import say
 
 _SHOWN = 20  # lines of a list that a person reads; --json has all
 
 app = typer.Typer(name="espressivo", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 dataset = typer.Typer(no_args_is_help=True, help="Versions of the dataset: what they hold, what changed, whether they are whole.")
 app.add_typer(dataset, name="dataset")
+app.command()(say)
+app.command()(doctor)
 
 Project = Annotated[Path, typer.Option(help="folder with dvc.yaml")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for machines")]

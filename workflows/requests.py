@@ -136,6 +136,20 @@ def read_requests(path: Path, params: SynthesizeParams) -> Requests:
     return Requests(sound, sorted(faulty + broken, key=lambda pair: pair[0]))
 
 
+def request_from(raw: Mapping[str, object], params: SynthesizeParams, request_id: str) -> Request:
+    """One request from what is given of it.
+
+    Raises
+    ------
+    RowError
+        REQUEST_INVALID, with what to give.
+    """
+    found = _checked({request_id: completed(raw, params, request_id, request_id)})
+    for _, fault in found.faulty:
+        raise fault
+    return found.sound[0]
+
+
 def completed(raw: Mapping[str, object], params: SynthesizeParams, name: str, fallback_id: str) -> dict[str, object]:
     """A row of the contract from what is given of it: values of the contract's types, what is not given from `params`.
 

@@ -52,14 +52,14 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = tmp_path_factory.mktemp("project")
     features, normalise = write_corpus(folder, n_training=8, n_validation=2)
     torch.manual_seed(0)
-    config = dataclasses.replace(CONFIG, n_phones=len(PHONES) + 2, n_speakers=3, n_emotions=3)
+    phones = (*PHONES, "AH", "HH", "L", "OW")  # of "hello"
+    config = dataclasses.replace(CONFIG, n_phones=len(phones) + 2, n_speakers=3, n_emotions=3)
     tts = Tts(config)
     for parameter in tts.estimator.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
-    torch.nn.init.constant_(tts.predictor.state_dict()[next(k for k in tts.predictor.state_dict() if k.endswith("bias"))], 0.1)
     statistics = read_statistics(normalise)
     assert CORPUS_ROW in statistics
-    vocabulary = Vocabulary(("toy",), PHONES, SPEAKERS, EMOTIONS)
+    vocabulary = Vocabulary(("toy",), phones, SPEAKERS, EMOTIONS)
     metadata = TtsMetadata(vocabulary, statistics, PARAMS.frames.model_dump(), PARAMS.mel.model_dump(), {"dataset": {"toy": "md5:1"}})
     save_tts(folder / "tts.safetensors", config, tts.state_dict(), metadata)
     return Project(features, folder / "tts.safetensors")
