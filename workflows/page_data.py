@@ -4,7 +4,7 @@ Whatever stage has not run yet is None, and the page says what to run.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,6 +105,15 @@ def read_optional(path: Path, contract: Contract) -> pd.DataFrame | None:
     return shards.read_table(path, contract).to_pandas() if path.is_file() else None
 
 
+def rows_where(paths: Sequence[Path], known_by: Sequence[str], wanted: Callable[[Json], bool], columns: Sequence[str]) -> Iterator[Json]:
+    """Rows that are wanted for what stands in the columns `known_by`; mels of row groups without such a row are not read."""
+    for path in paths:
+        for group in range(len(shards.group_sizes(path))):
+            keys = shards.read_group(path, group, known_by).to_pylist()
+            keep = [at for at, row in enumerate(keys) if wanted(row)]
+            yield from shards.read_group(path, group, columns).take(keep).to_pylist() if keep else ()
+
+
 def totals(tables: Tables) -> Json:
     """Counts of what was kept."""
     kept = tables.kept
@@ -173,11 +182,10 @@ def outliers(tables: Tables, n: int) -> list[Json]:
     A measure's distance is in robust standard deviations (of the median absolute deviation): prosody from the median of its speaker,
     quality from that of the corpus.
     """
-    speaker_of = tables.utterances.set_index("utterance_id")["speaker"]
-    distances = [_distances(tables.prosody, name, by_speaker=True) for name in PROSODY]
-    quality = tables.quality.assign(speaker=tables.quality["utterance_id"].map(speaker_of)) if len(tables.quality) else tables.quality
+    distances = [_distances(tables.prosody, name, tables.prosody["speaker"]) for name in PROSODY]
+    corpus = tables.quality["utterance_id"].str.partition("/")[0] if len(tables.quality) else tables.quality["utterance_id"]
     # the rate stands in both tables, and shares are zero for almost all
-    distances += [_distances(quality, name, by_speaker=False) for name in ("alignment_score", "snr_db", "voiced_share", "longest_pause_s")]
+    distances += [_distances(tables.quality, name, corpus) for name in ("alignment_score", "snr_db", "voiced_share", "longest_pause_s")]
     table = pd.concat(distances, ignore_index=True)
     if not len(table):
         return []
@@ -288,15 +296,15 @@ def _quantiles(values: NDArray[np.float64]) -> Json:
     return {f"q{round(q * 100):02}": number(value, 4) for q, value in zip(BOX_QUANTILES, np.quantile(values, BOX_QUANTILES), strict=True)}
 
 
-def _distances(frame: pd.DataFrame, name: str, by_speaker: bool) -> pd.DataFrame:
-    """Utterances with a measure's value, what is typical, and the distance in robust standard deviations."""
+def _distances(frame: pd.DataFrame, name: str, group: "pd.Series[str]") -> pd.DataFrame:
+    """Utterances with a measure's value, what is typical of their group, and the distance in robust standard deviations."""
     columns = ["utterance_id", "measure", "value", "typical", "z"]
     if not len(frame) or not frame[name].notna().any():
         return pd.DataFrame(columns=columns)
     scaled = np.log(frame[name]) if name == "f0_median_hz" else frame[name].astype(float)
-    of_group = scaled.groupby(frame["speaker"] if by_speaker else np.zeros(len(frame)))
+    of_group = scaled.groupby(group)
     middle = of_group.transform("median")
-    spread = (scaled - middle).abs().groupby(frame["speaker"] if by_speaker else np.zeros(len(frame))).transform("median") * _MAD_TO_STD
+    spread = (scaled - middle).abs().groupby(group).transform("median") * _MAD_TO_STD
     known = (of_group.transform("size") >= _LEAST_GROUP) & (spread > 0) & scaled.notna()
     typical = np.exp(middle) if name == "f0_median_hz" else middle
     table = pd.DataFrame({"utterance_id": frame["utterance_id"], "measure": name, "value": frame[name], "typical": typical})

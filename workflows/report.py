@@ -1,7 +1,7 @@
 """Stage report: one self-contained HTML page on the data, the training and the speech, which one can filter, hear and compare."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +21,19 @@ from workflows import page, page_clips, page_data
 from workflows.lineage import dataset_version
 from workflows.page_clips import AnalysisParams, Json, Word
 from workflows.page_data import Tables
+
+FEATURE_COLUMNS = (
+    "utterance_id",
+    "corpus",
+    "text",
+    "phones",
+    "duration_frames",
+    "f0_hz",
+    "energy_db",
+    "mel_ln",
+    "f0_floor_hz",
+    "f0_ceiling_hz",
+)
 
 
 class ReportStageParams(AnalysisParams):
@@ -148,11 +161,8 @@ def _add_utterances(clips: Clips, wanted: set[str], spoken: set[str], tables: Ta
     """A clip for each wanted utterance; those of `spoken` with copy-synthesis and model, where they were made."""
     features = {row["utterance_id"]: row for row in _feature_rows(folders, params, wanted)}
     words = _words(folders, params, features)
-    model = {
-        row["utterance_id"]: row
-        for row in _synthesis_rows(folders.data / "synthesize", params)
-        if row["set"] == SPLIT_SET and row["utterance_id"] in spoken
-    }
+    again = _synthesis_rows(folders.data / "synthesize", params, lambda row: row["set"] == SPLIT_SET and row["utterance_id"] in spoken)
+    model = {row["utterance_id"]: row for row in again}
     recorded = tables.utterances.set_index("utterance_id")
     corpora, paths = recorded["corpus"].to_dict(), recorded["audio_path"].to_dict()
     for utterance_id in sorted(wanted):
@@ -192,8 +202,8 @@ def _add_model(clip: Json, row: Json, words: list[Word], folder: Path, limits: J
 def _showcase(clips: Clips, tables: Tables, folders: Folders, params: ReportStageParams) -> list[Json]:
     """What was spoken on request (by the stage showcase, or by synthesize), each with its clip and what its sound's prosody is."""
     shown: list[Json] = []
-    made = [(folder, row) for folder in ("showcase", "synthesize") for row in _synthesis_rows(folders.data / folder, params)]
-    asked = [(folders.data / folder, row) for folder, row in made if row["set"] != SPLIT_SET]
+    stages = [folders.data / "showcase", folders.data / "synthesize"]
+    asked = [(folder, row) for folder in stages for row in _synthesis_rows(folder, params, lambda row: row["set"] != SPLIT_SET)]
     texts = {row["text"] for _, row in asked}
     ids = set(tables.utterances.loc[tables.utterances["text"].isin(texts), "utterance_id"]) if asked else set()
     recorded = {row["utterance_id"]: row for row in _feature_rows(folders, params, ids)}
@@ -212,16 +222,15 @@ def _showcase(clips: Clips, tables: Tables, folders: Folders, params: ReportStag
 def _feature_rows(folders: Folders, params: ReportStageParams, wanted: set[str]) -> Iterator[Json]:
     """Feature rows of the wanted utterances."""
     paths = [path for name in sorted(params.corpora) for path in shards.shard_paths(folders.data / "extract" / name)]
-    for batch in shards.iter_batches(paths) if wanted else ():
-        keep = [at for at, name in enumerate(batch.column("utterance_id").to_pylist()) if name in wanted]
-        yield from batch.take(keep).to_pylist() if keep else ()
+    return page_data.rows_where(paths, ["utterance_id"], lambda row: row["utterance_id"] in wanted, FEATURE_COLUMNS)
 
 
-def _synthesis_rows(folder: Path, params: ReportStageParams) -> Iterator[Json]:
-    path = folder / "synthesis.parquet"
+def _synthesis_rows(folder: Path, params: ReportStageParams, wanted: Callable[[Json], bool]) -> Iterator[Json]:
+    """Rows of a synthesis table that are wanted for their utterance and set; none where the stage has not run."""
+    path, contract = folder / "synthesis.parquet", synthesis_contract(params.mel.n_mels)
     if path.is_file():
-        shards.read_table(path, synthesis_contract(params.mel.n_mels), ["request_id"])
-        yield from shards.iter_rows([path])
+        shards.read_table(path, contract, ["request_id"])
+        yield from page_data.rows_where([path], ["utterance_id", "set"], wanted, contract.arrow.names)
 
 
 def _words(folders: Folders, params: ReportStageParams, features: dict[str, Json]) -> dict[str, list[Word]]:
