@@ -22,18 +22,8 @@ from workflows.lineage import dataset_version
 from workflows.page_clips import AnalysisParams, Json, Word
 from workflows.page_data import Tables
 
-FEATURE_COLUMNS = (
-    "utterance_id",
-    "corpus",
-    "text",
-    "phones",
-    "duration_frames",
-    "f0_hz",
-    "energy_db",
-    "mel_ln",
-    "f0_floor_hz",
-    "f0_ceiling_hz",
-)
+_TRACKS = ("phones", "duration_frames", "f0_hz", "energy_db", "mel_ln")
+FEATURE_COLUMNS = ("utterance_id", "corpus", "text", "f0_floor_hz", "f0_ceiling_hz", *_TRACKS)
 
 
 class ReportStageParams(AnalysisParams):
@@ -92,7 +82,8 @@ def run(params: ReportStageParams, folders: Folders, out: Path) -> None:
     evaluation = page_data.read_optional(data / "evaluate" / "evaluation.parquet", EVALUATION)
     synthesis = _synthesis(data / "synthesize", params)
     odd = page_data.outliers(tables, params.report.outliers)
-    chosen = choose_examples(synthesis or _recordings(tables), params.report.examples)
+    again = [row for row in synthesis if row["set"] == SPLIT_SET]
+    chosen = choose_examples(again or _recordings(tables), params.report.examples)
     clips = Clips()
     _add_utterances(clips, {*chosen, *(row["utterance_id"] for row in odd)}, set(chosen), tables, folders, params)
     document = {
@@ -137,11 +128,10 @@ def choose_examples(rows: list[Json], n: int) -> list[str]:
 
 
 def _synthesis(folder: Path, params: ReportStageParams) -> list[Json]:
-    """The utterances of a split that were spoken again, without tracks and mels; none where the stage has not run."""
+    """What was synthesised, without tracks and mels; none where the stage has not run."""
     path, contract = folder / "synthesis.parquet", synthesis_contract(params.mel.n_mels)
     columns = ["utterance_id", "set", "speaker", "emotion", "lineage"]
-    rows = shards.read_table(path, contract, columns).to_pylist() if path.is_file() else []
-    return [row for row in rows if row["set"] == SPLIT_SET]
+    return shards.read_table(path, contract, columns).to_pylist() if path.is_file() else []
 
 
 def _recordings(tables: Tables) -> list[Json]:
