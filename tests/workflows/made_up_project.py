@@ -168,6 +168,8 @@ def _showcase(root: Path, rows: list[Row]) -> list[Row]:
 
 def _score(index: int, kind: str, row: Row) -> Row:
     random = np.random.default_rng(index)
-    worth = {name: float(random.uniform(0.05, 0.3)) for name in MEASURES} | {"log_mel_distance_db": float(random.normal(5, 0.4))}
-    named = {name: row[name] for name in ("utterance_id", "speaker", "emotion")}
+    worth = {name: float(random.uniform(0.05, 0.3)) for name in MEASURES}
+    worth |= {"log_mel_distance_db": float(random.normal(5, 0.4)), "predicted_mos": 3.5}
+    named = {name: row[name] for name in ("utterance_id", "speaker", "emotion", "text", "split")}
+    named |= {"request_id": row["utterance_id"], "set": "split"}
     return {"key": f"{kind}|{row['utterance_id']}", "kind": kind, **named, **worth}
