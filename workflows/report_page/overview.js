@@ -18,7 +18,8 @@ function overview(panel) {
   );
 }
 
-const SHOWN_MEASURES = 8;
+// A measure of each kind of fault comes first; the others are a click away.
+const FIRST = ["log_mel_distance_db", "mcd_dtw_db", "f0_rmse_cents", "voicing_error", "energy_rmse_db", "control_f0_rmse_cents", "emotion_recognised", "word_error_rate", "speaker_similarity", "predicted_mos", "predicted_duration_mae_ms"];
 
 function legend(names) {
   return h("p", { class: "legend" }, names.map(([name, number]) => {
@@ -29,27 +30,33 @@ function legend(names) {
 }
 
 const kindColours = () => Object.fromEntries(unique(page.scores.map(score => score.kind)).map((kind, at) => [kind, [2, 1, 3, 4, 5, 6, 7, 8][at % 8]]));
-const measuresOf = scores => unique(scores.map(score => score.measure));
+function measuresOf(scores) {
+  const names = unique(scores.map(score => score.measure)), first = FIRST.filter(name => names.includes(name));
+  return { first, others: names.filter(name => !first.includes(name)) };
+}
 
 function scoresCard(scores) {
   if (!scores.length) return card("How close is it?", note(page.synthesize ? "Not evaluated yet. Run `dvc repro evaluate`." : "Nothing synthesised yet. Run `dvc repro evaluate`, which trains and synthesises first."));
   const kinds = unique(scores.map(score => score.kind));
   const of = (measure, kind) => scores.find(score => score.measure === measure && score.kind === kind);
   const value = score => score ? [shown(score.mean), " ", h("span", { class: "ci" }, `${shown(score.low)} to ${shown(score.high)}`)] : "–";
-  const { synthesize } = page;
+  const { synthesize } = page, { first, others } = measuresOf(scores);
+  const table = (caption, names) => h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, h("table", {}, h("caption", { class: "sr" }, caption),
+    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "measure"), kinds.map(kind => h("th", { scope: "col", class: "n" }, kind)))),
+    h("tbody", {}, names.map(measure => h("tr", {}, h("th", { scope: "row" }, measureName(measure)), kinds.map(kind => h("td", { class: "n" }, value(of(measure, kind)))))))));
   return card("How close is it?",
     h("p", { class: "soft small" }, `The ${synthesize?.split ?? "chosen"} split spoken again, ${synthesize?.prosody === "predicted" ? "with predicted durations, pitch and energy" : "with the recordings' own durations, pitch and energy"}, and measured against the recordings. `,
       "Copy is the recording's own mel through the vocoder: the floor that the vocoder sets. Mean, and its 95 % interval."),
-    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Measures" }, h("table", {}, h("caption", { class: "sr" }, "Measures of synthesis against the recordings"),
-      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "measure"), kinds.map(kind => h("th", { scope: "col", class: "n" }, kind)))),
-      h("tbody", {}, measuresOf(scores).map(measure => h("tr", {}, h("th", { scope: "row" }, measureName(measure)), kinds.map(kind => h("td", { class: "n" }, value(of(measure, kind))))))))),
-    h("details", {}, h("summary", {}, "What the measures are"), facts(measuresOf(scores).map(measure => [measureName(measure), scores.find(score => score.measure === measure).description]))));
+    table("Measures of synthesis", first),
+    others.length > 0 && h("details", {}, h("summary", {}, `${others.length} more measures`), table("More measures of synthesis", others)),
+    h("details", {}, h("summary", {}, "What the measures are"), facts([...first, ...others].map(measure => [measureName(measure), scores.find(score => score.measure === measure).description]))));
 }
 
 function scoreCharts() {
-  const at = h("div", { class: "many" }), names = measuresOf(page.scores);
-  at.append(...names.slice(0, SHOWN_MEASURES).map(scoreChart));
-  return names.length <= SHOWN_MEASURES ? at : [at, h("details", { ontoggle: event => { if (event.target.open && event.target.children.length === 1) { event.target.append(h("div", { class: "many" }, names.slice(SHOWN_MEASURES).map(scoreChart))); drawCharts(); } } }, h("summary", {}, `${names.length - SHOWN_MEASURES} more measures`))];
+  const { first, others } = measuresOf(page.scores);
+  const many = names => h("div", { class: "many" }, names.map(scoreChart));
+  const fill = event => { if (event.target.open && event.target.children.length === 1) { event.target.append(many(others)); drawCharts(); } };
+  return [many(first), others.length > 0 && h("details", { ontoggle: fill }, h("summary", {}, `${others.length} more measures`))];
 }
 
 const versionsCard = () => card("Versions", h("p", { class: "soft small" }, "What this page was made from."), facts(Object.entries(page.versions).map(([name, value]) => [name, h("code", {}, value)])));
