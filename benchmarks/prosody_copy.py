@@ -1,4 +1,4 @@
-"""Is prosody copied by phone nearer to the truth than stretched?
+"""Is prosody copied by phone nearer to the truth than stretched? A table.
 
 ``python -m benchmarks.prosody_copy --model models/tts.safetensors --features data/extract``
 

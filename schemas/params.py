@@ -250,7 +250,7 @@ class SynthesizeParams(Section):
     n_steps: Annotated[int, Field(ge=1, le=1000)]
     temperature: Annotated[float, Field(ge=1, le=10)]
     seed: Annotated[int, Field(ge=0, le=2**31)]
-    vocoder: Literal["hifigan", "griffin_lim"]
+    vocoder: Literal["hifigan", "bigvgan", "vocos", "world", "griffin_lim"]
     max_reject_share: Share
     vocoder_path: str | None
 

@@ -114,11 +114,11 @@ function scoreChart(measure) {
     { group: "all", kind: score.kind, mean: score.mean, low: score.low, high: score.high },
     ...Object.entries(score.by_emotion).map(([group, value]) => typeof value === "number" ? { group, kind: score.kind, mean: value } : { group, kind: score.kind, ...value }),
   ]).filter(row => row.mean != null);
-  const kinds = unique(rows.map(row => row.kind));
+  const kinds = Object.keys(kindColours()).filter(kind => rows.some(row => row.kind === kind));
   return chart(measureName(measure), `${found[0].description || "By emotion"}. ${rows.filter(row => row.group === "all").map(row => `${row.kind} ${shown(row.mean)}`).join(", ")}.`, () => ({
     height: 15 * kinds.length * unique(rows.map(row => row.group)).length, data: { values: rows },
     encoding: {
-      y: { field: "group", type: "nominal", title: null, sort: ["all", ...emotions], axis: { domain: false, ticks: false, grid: true } }, yOffset: { field: "kind", type: "nominal" },
+      y: { field: "group", type: "nominal", title: null, sort: ["all", ...emotions], axis: { domain: false, ticks: false, grid: true } }, yOffset: { field: "kind", type: "nominal", sort: kinds },
       color: { field: "kind", type: "nominal", legend: null, scale: { domain: kinds, range: kinds.map(kind => ink(`series-${kindColours()[kind]}`)) } },
       tooltip: ["group", "kind", "mean", "low", "high"].map(field => ({ field })),
     },

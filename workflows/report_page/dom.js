@@ -26,7 +26,7 @@ const corpora = unique(page.minutes.map(row => row.speaker.split("/")[0]));
 const emotions = unique(page.minutes.map(row => row.emotion)).sort();
 const speakers = unique(page.minutes.map(row => row.speaker)).sort();
 const plain = name => name.replaceAll("_", " ");
-const UNITS = { db: "dB", hz: "Hz", cents: "cents", ms: "ms", s: "s" }, TERMS = { f0: "F0", rmse: "RMS error", mae: "mean error", mcd: "MCD", wer: "WER", cer: "CER" };
+const UNITS = { db: "dB", hz: "Hz", cents: "cents", ms: "ms", s: "s" }, TERMS = { f0: "F0", rmse: "RMS error", mae: "mean error", mcd: "MCD", mos: "MOS", dtw: "DTW" };
 function measureName(name) {
   const parts = name.split("_"), unit = UNITS[parts.at(-1)];
   return parts.slice(0, unit ? -1 : undefined).map(part => TERMS[part] ?? part).join(" ") + (unit ? `, ${unit}` : "");

@@ -13,7 +13,7 @@ function overview(panel) {
     ].map(([value, name]) => h("div", {}, h("dt", {}, name), h("dd", {}, typeof value === "number" ? value.toLocaleString("en") : value)))),
     totals.has_features ? null : note("No features yet. Run `dvc repro extract`."),
     h("div", { class: "two" }, h("div", {}, scoresCard(scores), versionsCard()), heardCard()),
-    scores.length ? card("By emotion", h("p", { class: "soft small" }, "Means; over all utterances with the 95 % bootstrap interval."), legend(Object.entries(kindColours())), scoreCharts()) : null,
+    scores.length ? card("By emotion", h("p", { class: "soft small" }, "Means and their 95 % bootstrap intervals."), legend(Object.entries(kindColours())), scoreCharts()) : null,
     trainingCard(),
   );
 }
@@ -29,7 +29,7 @@ function legend(names) {
   }));
 }
 
-const kindColours = () => Object.fromEntries(unique(page.scores.map(score => score.kind)).map((kind, at) => [kind, [2, 1, 3, 4, 5, 6, 7, 8][at % 8]]));
+const kindColours = () => Object.fromEntries(Object.entries({ real: 3, copy: 2, model: 1 }).filter(([kind]) => page.scores.some(score => score.kind === kind)));
 function measuresOf(scores) {
   const names = unique(scores.map(score => score.measure)), first = FIRST.filter(name => names.includes(name));
   return { first, others: names.filter(name => !first.includes(name)) };
@@ -37,16 +37,16 @@ function measuresOf(scores) {
 
 function scoresCard(scores) {
   if (!scores.length) return card("How close is it?", note(page.synthesize ? "Not evaluated yet. Run `dvc repro evaluate`." : "Nothing synthesised yet. Run `dvc repro evaluate`, which trains and synthesises first."));
-  const kinds = unique(scores.map(score => score.kind));
+  const kinds = Object.keys(kindColours());
   const of = (measure, kind) => scores.find(score => score.measure === measure && score.kind === kind);
-  const value = score => score ? [shown(score.mean), " ", h("span", { class: "ci" }, `${shown(score.low)} to ${shown(score.high)}`)] : "–";
+  const value = score => score ? [shown(score.mean), " ", h("span", { class: kinds.length > 2 ? "ci below" : "ci" }, `${shown(score.low)} to ${shown(score.high)}`)] : "–";
   const { synthesize } = page, { first, others } = measuresOf(scores);
   const table = (caption, names) => h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, h("table", {}, h("caption", { class: "sr" }, caption),
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "measure"), kinds.map(kind => h("th", { scope: "col", class: "n" }, kind)))),
     h("tbody", {}, names.map(measure => h("tr", {}, h("th", { scope: "row" }, measureName(measure)), kinds.map(kind => h("td", { class: "n" }, value(of(measure, kind)))))))));
   return card("How close is it?",
     h("p", { class: "soft small" }, `The ${synthesize?.split ?? "chosen"} split spoken again, ${synthesize?.prosody === "predicted" ? "with predicted durations, pitch and energy" : "with the recordings' own durations, pitch and energy"}, and measured against the recordings. `,
-      "Copy is the recording's own mel through the vocoder: the floor that the vocoder sets. Mean, and its 95 % interval."),
+      kinds.includes("real") && "Real is the recording itself. ", "Copy is the recording's own mel through the vocoder: the floor that the vocoder sets. Mean, and its 95 % interval."),
     table("Measures of synthesis", first),
     others.length > 0 && h("details", {}, h("summary", {}, `${others.length} more measures`), table("More measures of synthesis", others)),
     h("details", {}, h("summary", {}, "What the measures are"), facts([...first, ...others].map(measure => [measureName(measure), scores.find(score => score.measure === measure).description]))));
