@@ -4,7 +4,7 @@ Whatever stage has not run yet is None, and the page says what to run.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,12 +105,12 @@ def read_optional(path: Path, contract: Contract) -> pd.DataFrame | None:
     return shards.read_table(path, contract).to_pandas() if path.is_file() else None
 
 
-def rows_where(paths: Sequence[Path], known_by: Sequence[str], wanted: Callable[[Json], bool], columns: Sequence[str]) -> Iterator[Json]:
-    """Rows that are wanted for what stands in the columns `known_by`; mels of row groups without such a row are not read."""
+def rows_where(paths: Sequence[Path], key: str, wanted: set[str], columns: Sequence[str]) -> Iterator[Json]:
+    """Columns of the rows whose `key` is wanted; of row groups without such a row, no more than the key is read."""
     for path in paths:
         for group in range(len(shards.group_sizes(path))):
-            keys = shards.read_group(path, group, known_by).to_pylist()
-            keep = [at for at, row in enumerate(keys) if wanted(row)]
+            keys = shards.read_group(path, group, [key]).column(key).to_pylist()
+            keep = [at for at, name in enumerate(keys) if name in wanted]
             yield from shards.read_group(path, group, columns).take(keep).to_pylist() if keep else ()
 
 

@@ -1,7 +1,7 @@
 """Stage report: one self-contained HTML page on the data, the training and the speech, which one can filter, hear and compare."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,8 +22,8 @@ from workflows.lineage import dataset_version
 from workflows.page_clips import AnalysisParams, Json, Word
 from workflows.page_data import Tables
 
-_TRACKS = ("phones", "duration_frames", "f0_hz", "energy_db", "mel_ln")
-FEATURE_COLUMNS = ("utterance_id", "corpus", "text", "f0_floor_hz", "f0_ceiling_hz", *_TRACKS)
+_PHONES = ("utterance_id", "corpus", "text", "phones", "duration_frames")
+_DRAWN = (*_PHONES, "f0_hz", "energy_db", "mel_ln", "f0_floor_hz", "f0_ceiling_hz")
 
 
 class ReportStageParams(AnalysisParams):
@@ -83,6 +83,9 @@ def run(params: ReportStageParams, folders: Folders, out: Path) -> None:
     synthesis = _synthesis(data / "synthesize", params)
     odd = page_data.outliers(tables, params.report.outliers)
     again = [row for row in synthesis if row["set"] == SPLIT_SET]
+    shown = [row["request_id"] for row in _synthesis(data / "showcase", params)]
+    of_table = [row["request_id"] for row in synthesis if row["set"] != SPLIT_SET]
+    requests = {"showcase": shown, "synthesize": of_table[: params.report.examples]}
     chosen = choose_examples(again or _recordings(tables), params.report.examples)
     clips = Clips()
     _add_utterances(clips, {*chosen, *(row["utterance_id"] for row in odd)}, set(chosen), tables, folders, params)
@@ -100,7 +103,8 @@ def run(params: ReportStageParams, folders: Folders, out: Path) -> None:
         "scores": page_data.scores(folders.metrics),
         "synthesize": params.synthesize.model_dump() if synthesis else None,
         "utterances": page_data.listed(tables, evaluation, clips.of_utterance, params.report.listed),
-        "showcase": _showcase(clips, tables, folders, params),
+        "showcase": _renderings(clips, requests, tables, folders, params),
+        "requests_unheard": len(of_table) - len(requests["synthesize"]),
         "sounds": [list(clip["sounds"]) for clip in clips.clips],
         "hop_s": params.frames.grid().hop_s,
     }
@@ -130,7 +134,7 @@ def choose_examples(rows: list[Json], n: int) -> list[str]:
 def _synthesis(folder: Path, params: ReportStageParams) -> list[Json]:
     """What was synthesised, without tracks and mels; none where the stage has not run."""
     path, contract = folder / "synthesis.parquet", synthesis_contract(params.mel.n_mels)
-    columns = ["utterance_id", "set", "speaker", "emotion", "lineage"]
+    columns = ["request_id", "utterance_id", "set", "speaker", "emotion", "lineage"]
     return shards.read_table(path, contract, columns).to_pylist() if path.is_file() else []
 
 
@@ -149,10 +153,10 @@ def _lineage(synthesis: list[Json], folders: Folders, corpora: list[str]) -> Jso
 
 def _add_utterances(clips: Clips, wanted: set[str], spoken: set[str], tables: Tables, folders: Folders, params: ReportStageParams) -> None:
     """A clip for each wanted utterance; those of `spoken` with copy-synthesis and model, where they were made."""
-    features = {row["utterance_id"]: row for row in _feature_rows(folders, params, wanted)}
+    features = {row["utterance_id"]: row for row in _feature_rows(folders, params, wanted, _DRAWN)}
     words = _words(folders, params, features)
-    again = _synthesis_rows(folders.data / "synthesize", params, lambda row: row["set"] == SPLIT_SET and row["utterance_id"] in spoken)
-    model = {row["utterance_id"]: row for row in again}
+    again = _requested(folders.data / "synthesize", params, spoken)  # a split's requests have the utterances' ids
+    model = {row["utterance_id"]: row for row in again if row["set"] == SPLIT_SET}
     recorded = tables.utterances.set_index("utterance_id")
     corpora, paths = recorded["corpus"].to_dict(), recorded["audio_path"].to_dict()
     for utterance_id in sorted(wanted):
@@ -189,14 +193,13 @@ def _add_model(clip: Json, row: Json, words: list[Word], folder: Path, limits: J
     return {name: page_clips.number(value, 3) for name, value in heard.items()}
 
 
-def _showcase(clips: Clips, tables: Tables, folders: Folders, params: ReportStageParams) -> list[Json]:
-    """What was spoken on request (by the stage showcase, or by synthesize), each with its clip and what its sound's prosody is."""
+def _renderings(clips: Clips, requests: dict[str, list[str]], tables: Tables, folders: Folders, params: ReportStageParams) -> list[Json]:
+    """The requests of each stage (ids), each with its clip and what its sound's prosody is."""
     shown: list[Json] = []
-    stages = [folders.data / "showcase", folders.data / "synthesize"]
-    asked = [(folder, row) for folder in stages for row in _synthesis_rows(folder, params, lambda row: row["set"] != SPLIT_SET)]
+    asked = [(folders.data / stage, row) for stage, ids in requests.items() for row in _requested(folders.data / stage, params, set(ids))]
     texts = {row["text"] for _, row in asked}
     ids = set(tables.utterances.loc[tables.utterances["text"].isin(texts), "utterance_id"]) if asked else set()
-    recorded = {row["utterance_id"]: row for row in _feature_rows(folders, params, ids)}
+    recorded = {row["utterance_id"]: row for row in _feature_rows(folders, params, ids, _PHONES)}
     words = _words(folders, params, recorded)
     spans = {(row["text"], tuple(row["phones"])): words[name] for name, row in recorded.items() if name in words}
     limits = _limits_of_speakers(folders.data, sorted(params.corpora))
@@ -209,18 +212,16 @@ def _showcase(clips: Clips, tables: Tables, folders: Folders, params: ReportStag
     return shown
 
 
-def _feature_rows(folders: Folders, params: ReportStageParams, wanted: set[str]) -> Iterator[Json]:
-    """Feature rows of the wanted utterances."""
+def _feature_rows(folders: Folders, params: ReportStageParams, wanted: set[str], columns: Sequence[str]) -> Iterator[Json]:
+    """Columns of the wanted utterances' feature rows."""
     paths = [path for name in sorted(params.corpora) for path in shards.shard_paths(folders.data / "extract" / name)]
-    return page_data.rows_where(paths, ["utterance_id"], lambda row: row["utterance_id"] in wanted, FEATURE_COLUMNS)
+    return page_data.rows_where(paths, "utterance_id", wanted, columns)
 
 
-def _synthesis_rows(folder: Path, params: ReportStageParams, wanted: Callable[[Json], bool]) -> Iterator[Json]:
-    """Rows of a synthesis table that are wanted for their utterance and set; none where the stage has not run."""
-    path, contract = folder / "synthesis.parquet", synthesis_contract(params.mel.n_mels)
-    if path.is_file():
-        shards.read_table(path, contract, ["request_id"])
-        yield from page_data.rows_where([path], ["utterance_id", "set"], wanted, contract.arrow.names)
+def _requested(folder: Path, params: ReportStageParams, ids: set[str]) -> Iterator[Json]:
+    """Whole rows of a synthesis table; none where the stage has not run."""
+    paths = [path for path in (folder / "synthesis.parquet",) if path.is_file()]
+    return page_data.rows_where(paths, "request_id", ids, synthesis_contract(params.mel.n_mels).arrow.names)
 
 
 def _words(folders: Folders, params: ReportStageParams, features: dict[str, Json]) -> dict[str, list[Word]]:

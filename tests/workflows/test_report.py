@@ -322,3 +322,17 @@ def test_more_utterances_than_listed_keep_those_with_sound(project, tmp_path):
     assert document
     listed = json.loads(document[1])["utterances"]
     assert (len(listed["utterance_id"]), listed["hidden"], len([clip for clip in listed["clip"] if clip is not None])) == (10, 50, 4)
+
+
+def test_a_request_table_is_heard_up_to_the_bound(project, tmp_path):
+    shutil.copytree(project.project / "data", tmp_path / "data")
+    shutil.rmtree(tmp_path / "data/synthesize")
+    (tmp_path / "data/showcase").rename(tmp_path / "data/synthesize")
+    for name in ("corpus", "metrics", "plots"):
+        (tmp_path / name).symlink_to(project.project / name)
+    folders = Folders(tmp_path, tmp_path / "data", tmp_path / "metrics", tmp_path / "plots")
+    run(page_params(examples=3, outliers=0), folders, tmp_path / "reports")
+    document = re.search(r'id="document">(.*?)</script>', (tmp_path / "reports/index.html").read_text(encoding="utf-8"), re.DOTALL)
+    assert document
+    shown = json.loads(document[1])
+    assert (len(shown["showcase"]), shown["requests_unheard"]) == (3, 7)

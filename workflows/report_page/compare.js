@@ -22,6 +22,7 @@ function compare(panel) {
   };
   fill(bench, h("div", {}, names.map(name => setCard(name, page.showcase.filter(row => row.set === name), open))), side);
   panel.append(bench);
+  if (page.requests_unheard) panel.append(h("p", { class: "soft" }, `${counted(page.requests_unheard, "further request")} of the table stand in data/synthesize: report.examples in params.yaml says how many are heard here.`));
 }
 
 function setCard(name, rows, open) {
