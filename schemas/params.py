@@ -289,6 +289,8 @@ class ReportParams(Section):
     """The page."""
 
     examples: Annotated[int, Field(ge=1, le=500)]
+    outliers: Annotated[int, Field(ge=0, le=500)]
+    listed: Annotated[int, Field(ge=1, le=100_000)]
 
 
 class Params(Section):

@@ -1,19 +1,16 @@
-"""Pictures for people: mel with pitch and phones, distributions by emotion, curves of training. Figures in, PNG bytes out."""
+"""Pictures for people outside the page: mels with pitch and phones as PNG bytes."""
 
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
 from numpy.typing import NDArray
 
-INK, GRID = "#23262e", "#d9dce3"
+INK = "#23262e"
 MEL_RANGE_LN = (-11.5, 1.5)
-PALETTE = ("#2563eb", "#c2410c", "#15803d", "#9333ea", "#b45309", "#0e7490", "#be185d", "#4d7c0f", "#64748b", "#dc2626")
 
 
 @dataclass(frozen=True)
@@ -39,57 +36,6 @@ def draw_mels(panels: Sequence[MelPanel], hop_s: float) -> bytes:
     return _png(figure)
 
 
-def draw_distributions(frame: pd.DataFrame, columns: dict[str, str]) -> bytes:
-    """Box plots of each column by emotion, one colour a speaker.
-
-    Parameters
-    ----------
-    frame
-        One row an utterance, with `speaker`, `emotion` and the columns.
-    columns
-        Column -> axis label with unit.
-    """
-    emotions, speakers = sorted(frame["emotion"].unique()), sorted(frame["speaker"].unique())
-    figure = Figure(figsize=(4.4 * len(columns), 3.6), layout="constrained")
-    panels = np.atleast_1d(np.asarray(figure.subplots(1, len(columns))))
-    for axes, (column, label) in zip(panels, columns.items(), strict=True):
-        for number, speaker in enumerate(speakers):
-            _draw_boxes(axes, frame[frame["speaker"] == speaker], column, emotions, number, len(speakers))
-        axes.set_title(label, color=INK, fontsize=10, loc="left")
-        axes.grid(axis="y", color=GRID)
-        axes.set_xticks(range(len(emotions)), emotions, rotation=30, ha="right")
-    handles = [panels[0].plot([], [], color=PALETTE[n % len(PALETTE)], lw=6, label=s)[0] for n, s in enumerate(speakers[:12])]
-    figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 6), frameon=False, fontsize=8)
-    return _png(figure)
-
-
-def draw_curves(curves: dict[str, dict[str, pd.DataFrame]]) -> bytes:
-    """Small multiples of loss against step.
-
-    Parameters
-    ----------
-    curves
-        Loss -> split -> frame with columns `step` and `value`.
-    """
-    n_columns = min(4, len(curves))
-    n_rows = -(-len(curves) // n_columns)
-    figure = Figure(figsize=(3.3 * n_columns, 2.4 * n_rows), layout="constrained")
-    panels = np.asarray(figure.subplots(n_rows, n_columns, squeeze=False)).ravel()
-    for axes, (loss, splits) in zip(panels, curves.items(), strict=False):
-        for number, (split, curve) in enumerate(sorted(splits.items())):
-            axes.plot(curve["step"], curve["value"], label=split, color=PALETTE[number % len(PALETTE)], lw=1.3)
-        axes.set_title(loss, color=INK, fontsize=10, loc="left")
-        axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
-        axes.grid(color=GRID, which="both", lw=0.5)
-    for axes in panels[len(curves) :]:
-        axes.set_visible(False)
-    panels[0].legend(frameon=False, fontsize=8)
-    figure.supxlabel("optimiser step", color=INK, fontsize=9)
-    return _png(figure)
-
-
 def _draw_mel(axes: Axes, panel: MelPanel, hop_s: float, top_hz: float) -> None:
     n_frames, n_mels = panel.mel_ln.shape
     extent = (0.0, n_frames * hop_s, 0.0, float(n_mels))
@@ -110,21 +56,6 @@ def _draw_phones(axes: Axes, panel: MelPanel, hop_s: float) -> None:
         axes.axvline(end, color="white", lw=0.4, alpha=0.5)
         axes.text((start + end) / 2, -0.02, phone, transform=axes.get_xaxis_transform(), ha="center", va="top", fontsize=6, color=INK)
     axes.tick_params(axis="x", pad=9)
-
-
-def _draw_boxes(axes: Axes, rows: pd.DataFrame, column: str, emotions: Sequence[str], number: int, n_speakers: int) -> None:
-    width = 0.8 / n_speakers
-    groups = [(index, rows.loc[rows["emotion"] == emotion, column].dropna().to_numpy()) for index, emotion in enumerate(emotions)]
-    groups = [(index, values) for index, values in groups if len(values)]
-    if not groups:
-        return
-    positions = [index + (number - (n_speakers - 1) / 2) * width for index, _ in groups]
-    colour = PALETTE[number % len(PALETTE)]
-    boxes = axes.boxplot([v for _, v in groups], positions=positions, widths=width * 0.8, patch_artist=True, manage_ticks=False, sym=".")
-    for part in boxes["boxes"]:
-        part.set(facecolor=colour, alpha=0.45, edgecolor=colour)
-    for part in boxes["medians"]:
-        part.set(color=colour, lw=2)
 
 
 def _pitch_top(panels: Sequence[MelPanel]) -> float:

@@ -1,42 +1,61 @@
-"""Stage report: one self-contained HTML page on the data, the training, and the speech, with players and pictures."""
+"""Stage report: one self-contained HTML page on the data, the training and the speech, which one can filter, hear and compare."""
 
-import base64
-import io
 import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import pandas as pd
-import soundfile
 import typer
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from numpy.typing import NDArray
 
 from pipeline import audio, shards, storage
 from pipeline.stage import run_main
-from schemas.params import CorpusParams, FramesParams, MelParams, Name, ReportParams, Section, SynthesizeParams, load_params
-from schemas.reasons import DESCRIPTIONS, Reason
-from schemas.tables.alignments import SILENCE
-from schemas.tables.evaluation import EVALUATION, MEASURES
-from schemas.tables.rejects import REJECTS
-from schemas.tables.synthesis import synthesis_contract
-from schemas.tables.utterances import UTTERANCES
-from workflows import measures, pictures
+from schemas.errors import RowError
+from schemas.params import CorpusParams, Name, QualityParams, ReportParams, SynthesizeParams, load_params
+from schemas.tables.alignments import ALIGNMENTS
+from schemas.tables.evaluation import EVALUATION
+from schemas.tables.speakers import PITCH_LIMITS
+from schemas.tables.synthesis import SPLIT_SET, synthesis_contract
+from workflows import page, page_clips, page_data
+from workflows.lineage import dataset_version
+from workflows.page_clips import AnalysisParams, Json, Word
+from workflows.page_data import Tables
 
-REJECT_STAGES = ("ingest", "align", "extract", "synthesize")
-MAX_REJECTS_SHOWN = 2000
-DISTRIBUTIONS = {"f0_median_hz": "median F0, Hz", "energy_db": "mean energy of speech, dB", "phones_a_second": "phones a second"}
+_PHONES = ("utterance_id", "corpus", "text", "phones", "duration_frames")
+_DRAWN = (*_PHONES, "f0_hz", "energy_db", "mel_ln", "f0_floor_hz", "f0_ceiling_hz")
 
 
-class ReportStageParams(Section):
+class ReportStageParams(AnalysisParams):
     """What report reads of `params.yaml`."""
 
     corpora: dict[Name, CorpusParams]
-    frames: FramesParams
-    mel: MelParams
+    quality: QualityParams
     synthesize: SynthesizeParams
     report: ReportParams
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where the page's matter lies: the project (corpus roots are relative to it), and what the stages wrote."""
+
+    project: Path
+    data: Path
+    metrics: Path
+    plots: Path
+
+
+@dataclass
+class Clips:
+    """What can be played and drawn, and the number of each utterance's clip."""
+
+    clips: list[Json] = field(default_factory=list)
+    of_utterance: dict[str, int] = field(default_factory=dict)
+
+    def add(self, clip: Json) -> int:
+        """Keep a clip and return its number."""
+        self.clips.append(clip)
+        return len(self.clips) - 1
 
 
 def main(
@@ -47,214 +66,182 @@ def main(
     params: Annotated[Path, typer.Option(help="The parameters.")] = Path("params.yaml"),
 ) -> None:
     """Write the page."""
-    run(load_params(params, ReportStageParams), params.parent, data, metrics, plots, out)
+    run(load_params(params, ReportStageParams), Folders(params.parent, data, metrics, plots), out)
 
 
-def run(params: ReportStageParams, project: Path, data: Path, metrics: Path, plots: Path, out: Path) -> None:
-    """Write ``out/index.html``.
+def run(params: ReportStageParams, folders: Folders, out: Path) -> None:
+    """Write ``out/index.html``. Sections whose stages have not run say what to run.
 
-    Parameters
-    ----------
-    project
-        Folder that corpus roots are relative to.
-    data
-        Folder with the stages' outputs (``ingest/``, ``align/`` …).
-    metrics, plots
-        Folders that the stages wrote their JSON and TSV files to.
-    out
-        Folder of the page.
+    Raises
+    ------
+    TableError
+        If ingest has not run, or a table is of another version of this code.
     """
-    utterances = _utterances(data, params)
-    synthesis = shards.read_table(data / "synthesize" / "synthesis.parquet", synthesis_contract(params.mel.n_mels)).to_pylist()
-    evaluation = shards.read_table(data / "evaluate" / "evaluation.parquet", EVALUATION).to_pandas()
-    paths = shards.corpora_shards(data / "extract", sorted(params.corpora))
-    features = _feature_summary(paths, params.frames.grid().hop_s)
-    page = _template().render(
-        versions=versions(json.loads(synthesis[0]["lineage"])) if synthesis else {},
-        stages=_stage_counts(metrics, params),
-        hours=_hours(utterances),
-        totals=_totals(utterances),
-        distributions=_data_uri("image/png", pictures.draw_distributions(features, DISTRIBUTIONS)),
-        rejects=_rejects(data, params),
-        training=_read_json(metrics / "train.json"),
-        curves=_curves(plots / "train"),
-        scores=_read_json(metrics / "evaluate.json")["kinds"],
-        measures=MEASURES,
-        synthesize=params.synthesize,
-        examples=_examples(params, project, data, paths, utterances, synthesis, evaluation),
-    )
+    corpora, data = sorted(params.corpora), folders.data
+    tables = page_data.read_tables(data, corpora, params.frames.grid().hop_s)
+    evaluation = page_data.read_optional(data / "evaluate" / "evaluation.parquet", EVALUATION)
+    synthesis = _synthesis(data / "synthesize", params)
+    odd = page_data.outliers(tables, params.report.outliers)
+    again = [row for row in synthesis if row["set"] == SPLIT_SET]
+    shown = [row["request_id"] for row in _synthesis(data / "showcase", params)]
+    of_table = [row["request_id"] for row in synthesis if row["set"] != SPLIT_SET]
+    requests = {"showcase": shown, "synthesize": of_table[: params.report.examples]}
+    chosen = choose_examples(again or _recordings(tables), params.report.examples)
+    clips = Clips()
+    _add_utterances(clips, {*chosen, *(row["utterance_id"] for row in odd)}, set(chosen), tables, folders, params)
+    document = {
+        "versions": versions(_lineage(synthesis, folders, corpora)),
+        "totals": page_data.totals(tables),
+        "stages": page_data.stage_counts(folders.metrics, corpora),
+        "minutes": page_data.minutes(tables.kept),
+        "prosody": page_data.boxes(tables.prosody),
+        "quality": page_data.histograms(tables.quality, params.quality),
+        "rejects": page_data.rejected(tables),
+        "outliers": [{**row, "clip": clips.of_utterance.get(row["utterance_id"])} for row in odd],
+        "training": page_data.read_json(folders.metrics / "train.json") or None,
+        "curves": page_data.curves(folders.plots / "train"),
+        "scores": page_data.scores(folders.metrics),
+        "synthesize": params.synthesize.model_dump() if synthesis else None,
+        "utterances": page_data.listed(tables, evaluation, clips.of_utterance, params.report.listed),
+        "showcase": _renderings(clips, requests, tables, folders, params),
+        "requests_unheard": len(of_table) - len(requests["synthesize"]),
+        "sounds": [list(clip["sounds"]) for clip in clips.clips],
+        "hop_s": params.frames.grid().hop_s,
+    }
     out.mkdir(parents=True, exist_ok=True)
-    (out / "index.html").write_text(page, encoding="utf-8")
+    (out / "index.html").write_text(page.assemble(document, clips.clips), encoding="utf-8")
 
 
-def versions(lineage: dict[str, Any]) -> dict[str, str]:
+def versions(lineage: Json) -> dict[str, str]:
     """What the page was made from, as lines to read: dataset hashes, commit, libraries."""
     git = lineage.get("git", {})
     commit = f"{git.get('commit') or 'none'}{' with local changes' if git.get('dirty') else ''}"
-    datasets = {f"dataset {name}".rstrip(". "): value for name, value in lineage.get("dataset", {}).items()}
+    datasets = {f"dataset {name}": value for name, value in lineage.get("dataset", {}).items()}
     libraries = ", ".join(f"{name} {number}" for name, number in lineage.get("libraries", {}).items())
-    return {**datasets, "git commit": commit, "libraries": libraries}
+    lines = {**datasets, "git commit": commit if git else "", "libraries": libraries}
+    return {name: line for name, line in lines.items() if line}
 
 
-def _template() -> Any:
-    environment = Environment(loader=PackageLoader("workflows", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters["short"] = lambda value: f"{value:.3g}"
-    environment.filters["number"] = lambda value, digits=2: "–" if value is None or not np.isfinite(value) else f"{value:,.{digits}f}"
-    return environment.get_template("report.html")
-
-
-def _utterances(data: Path, params: ReportStageParams) -> pd.DataFrame:
-    tables = [shards.read_table(data / "ingest" / name / "utterances.parquet", UTTERANCES).to_pandas() for name in sorted(params.corpora)]
-    utterances: pd.DataFrame = pd.concat(tables, ignore_index=True)
-    return utterances
-
-
-def _feature_summary(paths: list[Path], hop_s: float) -> pd.DataFrame:
-    """One row an utterance: speaker, emotion, and the scalars that the distributions show."""
-    columns = ["utterance_id", "speaker", "emotion", "phones", "duration_frames", "f0_hz", "energy_db"]
-    return pd.DataFrame([_summarised(row, hop_s) for row in shards.iter_rows(paths, columns)])
-
-
-def _summarised(row: dict[str, Any], hop_s: float) -> dict[str, object]:
-    spoken = np.asarray(row["phones"]) != SILENCE
-    durations = np.asarray(row["duration_frames"], np.int32)
-    speech = np.repeat(spoken, durations)
-    f0_hz, energy_db = np.asarray(row["f0_hz"], np.float32), np.asarray(row["energy_db"], np.float32)
-    voiced = f0_hz[~np.isnan(f0_hz)]
-    return {
-        "speaker": row["speaker"],
-        "emotion": row["emotion"],
-        "f0_median_hz": float(np.median(voiced)) if len(voiced) else float("nan"),
-        "energy_db": float(energy_db[speech].mean()) if speech.any() else float("nan"),
-        "phones_a_second": float(spoken.sum() / (speech.sum() * hop_s)) if speech.any() else float("nan"),
-    }
-
-
-def _stage_counts(metrics: Path, params: ReportStageParams) -> list[dict[str, Any]]:
-    names = [(stage, corpus) for stage in ("ingest", "align", "extract") for corpus in sorted(params.corpora)]
-    return [{"stage": stage, "corpus": corpus, **_read_json(metrics / stage / f"{corpus}.json")} for stage, corpus in names]
-
-
-def _hours(utterances: pd.DataFrame) -> dict[str, Any]:
-    """Minutes by speaker (rows) and emotion (columns)."""
-    minutes = utterances.pivot_table(index="speaker", columns="emotion", values="duration_s", aggfunc="sum", fill_value=0) / 60
-    rows = [{"speaker": speaker, "minutes": list(row)} for speaker, row in zip(minutes.index, minutes.to_numpy().tolist(), strict=True)]
-    return {"emotions": list(minutes.columns), "rows": rows}
-
-
-def _totals(utterances: pd.DataFrame) -> dict[str, Any]:
-    splits = utterances["split"].value_counts()
-    return {
-        "utterances": len(utterances),
-        "minutes": utterances["duration_s"].sum() / 60,
-        "speakers": utterances["speaker"].nunique(),
-        "emotions": utterances["emotion"].nunique(),
-        "splits": {name: int(splits.get(name, 0)) for name in ("train", "validation", "test")},
-        "shared_texts": len(_texts_in_several_splits(utterances)),
-    }
-
-
-def _texts_in_several_splits(utterances: pd.DataFrame) -> list[str]:
-    n_splits = utterances.groupby("text")["split"].nunique()
-    return [str(text) for text in n_splits[n_splits > 1].index]
-
-
-def _rejects(data: Path, params: ReportStageParams) -> dict[str, Any]:
-    """Rejected rows of all stages: counts by reason, and the rows themselves up to a bound."""
-    per_corpus = [data / stage / corpus / "rejects.parquet" for stage in REJECT_STAGES[:3] for corpus in sorted(params.corpora)]
-    paths = [*per_corpus, data / "synthesize" / "rejects.parquet"]
-    rows = [row for path in paths for row in shards.read_table(path, REJECTS).to_pylist()]
-    counts = pd.Series([row["reason"] for row in rows], dtype=object).value_counts()
-    reasons = [{"reason": reason, "count": int(n), "description": DESCRIPTIONS[Reason(str(reason))]} for reason, n in counts.items()]
-    return {"total": len(rows), "reasons": reasons, "rows": rows[:MAX_REJECTS_SHOWN], "hidden": max(0, len(rows) - MAX_REJECTS_SHOWN)}
-
-
-def _curves(folder: Path) -> str | None:
-    """Training curves as one picture, training and validation together; None after a training too short for a line."""
-    by_loss: dict[str, dict[str, pd.DataFrame]] = {}
-    for file in sorted(folder.glob("**/*.tsv")):
-        table = pd.read_csv(file, sep="\t")
-        curve = table.rename(columns={table.columns[-1]: "value"})
-        by_loss.setdefault(file.stem, {})[file.parent.name] = curve
-    shown = {name: curves for name, curves in by_loss.items() if len(next(iter(curves.values()))) > 1}
-    return _data_uri("image/png", pictures.draw_curves(shown)) if shown else None
-
-
-def _examples(
-    params: ReportStageParams,
-    project: Path,
-    data: Path,
-    feature_paths: list[Path],
-    utterances: pd.DataFrame,
-    synthesis: list[dict[str, Any]],
-    evaluation: pd.DataFrame,
-) -> list[dict[str, Any]]:
-    recorded_rows = [row for row in synthesis if row["utterance_id"] is not None]
-    chosen = {row["utterance_id"]: row for row in choose_examples(recorded_rows, params.report.examples)}
-    real = {row["utterance_id"]: row for row in shards.iter_rows(feature_paths) if row["utterance_id"] in chosen}
-    recorded = utterances.set_index("utterance_id")[["corpus", "audio_path"]]
-    scores = evaluation.set_index("key")
-    examples = []
-    for utterance_id, row in chosen.items():
-        corpus, audio_path = recorded.loc[utterance_id]
-        with storage.opened(params.corpora[corpus].root, project, data) as root, storage.local_copy(root, audio_path, False) as recording:
-            examples.append(_example(row, real[utterance_id], recording, data / "synthesize", scores, params))
-    return examples
-
-
-def choose_examples(rows: list[dict[str, Any]], n: int) -> list[dict[str, Any]]:
-    """At most `n` rows, taken in turn from each (speaker, emotion), so that all are heard; in order of id."""
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+def choose_examples(rows: list[Json], n: int) -> list[str]:
+    """Ids of at most `n` rows, taken in turn from each (speaker, emotion), so that all are heard."""
+    groups: dict[tuple[str, str], list[str]] = {}
     for row in sorted(rows, key=lambda row: str(row["utterance_id"])):
-        groups.setdefault((row["speaker"], row["emotion"]), []).append(row)
+        groups.setdefault((row["speaker"], row["emotion"]), []).append(row["utterance_id"])
     in_turn = sorted((place, key) for key, members in groups.items() for place in range(len(members)))
-    chosen = [groups[key][place] for place, key in in_turn[:n]]
-    return sorted(chosen, key=lambda row: (row["text"], row["speaker"], row["emotion"]))
+    return [groups[key][place] for place, key in in_turn[:n]]
 
 
-def _example(
-    row: dict[str, Any], real: dict[str, Any], recording: Path, folder: Path, scores: pd.DataFrame, params: ReportStageParams
-) -> dict[str, Any]:
+def _synthesis(folder: Path, params: ReportStageParams) -> list[Json]:
+    """What was synthesised, without tracks and mels; none where the stage has not run."""
+    path, contract = folder / "synthesis.parquet", synthesis_contract(params.mel.n_mels)
+    columns = ["request_id", "utterance_id", "set", "speaker", "emotion", "lineage"]
+    return shards.read_table(path, contract, columns).to_pylist() if path.is_file() else []
+
+
+def _recordings(tables: Tables) -> list[Json]:
+    columns = ["utterance_id", "speaker", "emotion"]
+    return [dict(zip(columns, values, strict=True)) for values in tables.kept[columns].itertuples(index=False)]
+
+
+def _lineage(synthesis: list[Json], folders: Folders, corpora: list[str]) -> Json:
+    """The model's lineage; of the dataset alone before there is a model."""
+    if synthesis:
+        return dict(json.loads(synthesis[0]["lineage"]))
+    made = [name for name in corpora if shards.shard_paths(folders.data / "extract" / name)]
+    return {"dataset": dataset_version(folders.data / "extract", made, folders.project / "dvc.lock")}
+
+
+def _add_utterances(clips: Clips, wanted: set[str], spoken: set[str], tables: Tables, folders: Folders, params: ReportStageParams) -> None:
+    """A clip for each wanted utterance; those of `spoken` with copy-synthesis and model, where they were made."""
+    features = {row["utterance_id"]: row for row in _feature_rows(folders, params, wanted, _DRAWN)}
+    words = _words(folders, params, features)
+    again = _requested(folders.data / "synthesize", params, spoken)  # a split's requests have the utterances' ids
+    model = {row["utterance_id"]: row for row in again if row["set"] == SPLIT_SET}
+    recorded = tables.utterances.set_index("utterance_id")
+    corpora, paths = recorded["corpus"].to_dict(), recorded["audio_path"].to_dict()
+    for utterance_id in sorted(wanted):
+        sound = _recording_sound(corpora[utterance_id], paths[utterance_id], folders, params)
+        clip: Json = {"sounds": sound, "panels": []}
+        if (row := features.get(utterance_id)) is not None:
+            clip["panels"].append(page_clips.recording_panel(row, words.get(utterance_id, [])))
+        if (made := model.get(utterance_id)) is not None:
+            _add_model(clip, made, words.get(utterance_id, []), folders.data / "synthesize", _limits(row), params)
+        clips.of_utterance[utterance_id] = clips.add(clip)
+
+
+def _recording_sound(corpus: str, audio_path: str, folders: Folders, params: ReportStageParams) -> dict[str, str]:
+    """The recording as it is played; nothing where it cannot be had any more."""
     rate = params.frames.sample_rate_hz
-    clips = {"real": recording, "copy": folder / row["copy_wav"], "model": folder / row["model_wav"]}
-    return {
-        **{name: row[name] for name in ("utterance_id", "speaker", "emotion", "text")},
-        "audio": {kind: _player(audio.load(path, rate), rate) for kind, path in clips.items()},
-        "picture": _data_uri("image/png", _mel_picture(row, real, params)),
-        "scores": {kind: _scores(scores, f"{kind}|{row['utterance_id']}") for kind in ("copy", "model")},
-    }
+    try:
+        base = params.corpora[corpus].root
+        with storage.opened(base, folders.project, folders.data) as root, storage.local_copy(root, audio_path, False) as path:
+            return {"real": page_clips.mp3(audio.load(path, rate), rate)}
+    except RowError:
+        return {}
 
 
-def _scores(scores: pd.DataFrame, key: str) -> dict[str, float]:
-    return {name: float(scores[name].to_dict()[key]) for name in ("log_mel_distance_db", "f0_rmse_cents", "voicing_error")}
-
-
-def _mel_picture(row: dict[str, Any], real: dict[str, Any], params: ReportStageParams) -> bytes:
-    """The real mel and the model's, the asked-for pitch drawn over both."""
-    f0_hz = np.asarray(real["f0_hz"], np.float32)
+def _add_model(clip: Json, row: Json, words: list[Word], folder: Path, limits: Json, params: ReportStageParams) -> Json:
+    """Add the model's sound and panel, and the copy-synthesis where there is one, to a clip; return what the sound's prosody is."""
+    grid = params.frames.grid()
+    samples, rendered = page_clips.analyse(folder / row["model_wav"], params, limits)
+    clip["sounds"]["model"] = page_clips.mp3(samples, grid.sample_rate_hz)
+    if row["copy_wav"] is not None:
+        clip["sounds"]["copy"] = page_clips.mp3(audio.load(folder / row["copy_wav"], grid.sample_rate_hz), grid.sample_rate_hz)
+    clip["panels"].append(page_clips.model_panel(row, words, rendered))
     durations = np.asarray(row["duration_frames"], np.int32)
-    real_durations = np.asarray(real["duration_frames"], np.int32)
-    asked_f0 = f0_hz[measures.warp(real_durations, durations)]
-    panels = [
-        pictures.MelPanel("recording", np.asarray(real["mel_ln"], np.float32), f0_hz, real["phones"], real_durations),
-        pictures.MelPanel("model", np.asarray(row["mel_ln"], np.float32), asked_f0, row["phones"], durations),
-    ]
-    return pictures.draw_mels(panels, params.frames.grid().hop_s)
+    heard = page_clips.summary(rendered.f0_hz, rendered.energy_db, row["phones"], durations, grid.hop_s)
+    return {name: page_clips.number(value, 3) for name, value in heard.items()}
 
 
-def _player(samples: NDArray[np.float32], sample_rate_hz: int) -> str:
-    """A recording as an MP3 data URI: every browser plays it, a tenth of the WAV's size."""
-    buffer = io.BytesIO()
-    soundfile.write(buffer, np.clip(samples, -1, 1), sample_rate_hz, format="MP3", subtype="MPEG_LAYER_III")
-    return _data_uri("audio/mpeg", buffer.getvalue())
+def _renderings(clips: Clips, requests: dict[str, list[str]], tables: Tables, folders: Folders, params: ReportStageParams) -> list[Json]:
+    """The requests of each stage (ids), each with its clip and what its sound's prosody is."""
+    shown: list[Json] = []
+    asked = [(folders.data / stage, row) for stage, ids in requests.items() for row in _requested(folders.data / stage, params, set(ids))]
+    texts = {row["text"] for _, row in asked}
+    ids = set(tables.utterances.loc[tables.utterances["text"].isin(texts), "utterance_id"]) if asked else set()
+    recorded = {row["utterance_id"]: row for row in _feature_rows(folders, params, ids, _PHONES)}
+    words = _words(folders, params, recorded)
+    spans = {(row["text"], tuple(row["phones"])): words[name] for name, row in recorded.items() if name in words}
+    limits = _limits_of_speakers(folders.data, sorted(params.corpora))
+    for folder, row in asked:
+        clip: Json = {"sounds": {}, "panels": []}
+        between = limits.get(row["speaker"], {"floor_hz": params.pitch.floor_hz, "ceiling_hz": params.pitch.ceiling_hz})
+        heard = _add_model(clip, row, spans.get((row["text"], tuple(row["phones"])), []), folder, between, params)
+        named = {name: row[name] for name in ("set", "speaker", "emotion", "intensity", "prosody", "text")}
+        shown.append({**named, "duration_s": page_clips.number(row["seconds"], 3), **heard, "clip": clips.add(clip)})
+    return shown
 
 
-def _data_uri(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+def _feature_rows(folders: Folders, params: ReportStageParams, wanted: set[str], columns: Sequence[str]) -> Iterator[Json]:
+    """Columns of the wanted utterances' feature rows."""
+    paths = [path for name in sorted(params.corpora) for path in shards.shard_paths(folders.data / "extract" / name)]
+    return page_data.rows_where(paths, "utterance_id", wanted, columns)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text(encoding="utf-8")))
+def _requested(folder: Path, params: ReportStageParams, ids: set[str]) -> Iterator[Json]:
+    """Whole rows of a synthesis table; none where the stage has not run."""
+    paths = [path for path in (folder / "synthesis.parquet",) if path.is_file()]
+    return page_data.rows_where(paths, "request_id", ids, synthesis_contract(params.mel.n_mels).arrow.names)
+
+
+def _words(folders: Folders, params: ReportStageParams, features: dict[str, Json]) -> dict[str, list[Word]]:
+    """The words of each feature row, over its phones."""
+    hop_s, found = params.frames.grid().hop_s, {}
+    for corpus in sorted({row["corpus"] for row in features.values()}):
+        path = folders.data / "align" / corpus / "alignments.parquet"
+        for row in shards.read_table(path, ALIGNMENTS, ["utterance_id", "words"]).to_pylist() if path.is_file() else []:
+            if (own := features.get(row["utterance_id"])) is not None:
+                found[row["utterance_id"]] = page_clips.words_of(row, np.asarray(own["duration_frames"], np.int32), hop_s)
+    return found
+
+
+def _limits(row: Any) -> Json:
+    return {"floor_hz": row["f0_floor_hz"], "ceiling_hz": row["f0_ceiling_hz"]}
+
+
+def _limits_of_speakers(data: Path, corpora: list[str]) -> dict[str, Json]:
+    paths = [data / "extract" / name / "pitch_limits.parquet" for name in corpora]
+    return {row["speaker"]: row for path in paths if path.is_file() for row in shards.read_table(path, PITCH_LIMITS).to_pylist()}
 
 
 if __name__ == "__main__":
