@@ -12,39 +12,49 @@ import pandera.pandas as pandera
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.tables.contract import Contract
+from schemas.tables.contract import Contract, field
 from schemas.tables.utterances import MAX_ID_CHARS
 
-CURVES = ("phone_pitch_shift_semitones", "phone_energy_shift_db", "phone_rate")
+CURVES = {
+    "phone_pitch_shift_semitones": "a number a phone, added to its F0, semitones",
+    "phone_energy_shift_db": "a number a phone, added to its energy, dB",
+    "phone_rate": "a number a phone, its speed",
+}
 COPY = "copy:"
 MAX_TEXT_CHARS = 2000
 _ID = r"^(?!.*(^|/)\.{0,2}(/|$))[^\x00-\x1f\\]+$"  # a path below the folder of recordings
 
+_strings = pa.list_(pa.field("element", pa.string(), nullable=False))
 _floats = pa.list_(pa.field("element", pa.float64(), nullable=False))
 _ARROW = pa.schema(
     [
-        pa.field("request_id", pa.string(), nullable=False),
-        pa.field("set", pa.string(), nullable=False),  # group that the request belongs to, such as grid, ladder
-        pa.field("text", pa.string()),
-        pa.field("phones", pa.list_(pa.field("element", pa.string(), nullable=False))),
-        pa.field("utterance_id", pa.string()),  # recording to speak again
-        pa.field("language", pa.string(), nullable=False),  # of the text, as espeak-ng names voices
-        pa.field("speaker", pa.string()),  # null: the recording's
-        pa.field("emotion", pa.string()),  # a name, a mix, a schedule; null: the recording's
-        pa.field("intensity", pa.float64(), nullable=False),  # guidance scale of emotion
-        pa.field("prosody", pa.string(), nullable=False),  # reference, predicted, copy:<utterance_id>
-        pa.field("pitch_shift_semitones", pa.float64(), nullable=False),
-        pa.field("pitch_range_scale", pa.float64(), nullable=False),
-        pa.field("energy_shift_db", pa.float64(), nullable=False),
-        pa.field("rate", pa.float64(), nullable=False),
-        *(pa.field(name, _floats) for name in CURVES),  # a number a phone
-        pa.field("sampler", pa.string(), nullable=False),
-        pa.field("n_steps", pa.int64(), nullable=False),
-        pa.field("temperature", pa.float64(), nullable=False),
-        pa.field("seed", pa.int64(), nullable=False),  # of the noise
+        field("request_id", pa.string(), "name of the request and of its recording"),
+        field("set", pa.string(), "group that the request belongs to, such as grid or ladder"),
+        field("text", pa.string(), "what to say; null: phones, or the recording's words", nullable=True),
+        field(
+            "phones",
+            pa.list_(pa.field("element", pa.string(), nullable=False)),
+            "what to say in the model's phones; null: from the text",
+            nullable=True,
+        ),
+        field("utterance_id", pa.string(), "recording to speak again; null: none", nullable=True),
+        field("language", pa.string(), "of the text, as espeak-ng names voices"),
+        field("speaker", pa.string(), "corpus/speaker; null: the recording's", nullable=True),
+        field("emotion", pa.string(), "a name, a mix or a schedule; null: the recording's", nullable=True),
+        field("intensity", pa.float64(), "guidance scale of the emotion, 0 .. 10"),
+        field("prosody", pa.string(), "reference, predicted or copy:<utterance_id>"),
+        field("pitch_shift_semitones", pa.float64(), "added to F0, semitones"),
+        field("pitch_range_scale", pa.float64(), "multiplies the distance of log-F0 from its mean"),
+        field("energy_shift_db", pa.float64(), "added to energy, dB"),
+        field("rate", pa.float64(), "speed: 2 halves every duration"),
+        *(field(name, _floats, text, nullable=True) for name, text in CURVES.items()),
+        field("sampler", pa.string(), "euler, ode2 or sde"),
+        field("n_steps", pa.int64(), "network evaluations"),
+        field("temperature", pa.float64(), "divides the start noise's standard deviation"),
+        field("seed", pa.int64(), "of the noise"),
     ]
 )
-_SCALARS = [field.name for field in _ARROW if not pa.types.is_list(field.type)]
+_SCALARS = [column.name for column in _ARROW if not pa.types.is_list(column.type)]
 _RANGES = {
     "intensity": (0, 10), "pitch_shift_semitones": (-24, 24), "pitch_range_scale": (0, 5), "energy_shift_db": (-40, 40), "rate": (0.2, 5),
     "n_steps": (1, 1000), "temperature": (1, 10), "seed": (0, 2**63 - 1),

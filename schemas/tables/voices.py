@@ -9,7 +9,7 @@ import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
 
-from schemas.tables.contract import Contract
+from schemas.tables.contract import Contract, field
 
 VOICE_CHANNELS = 256
 _NORM_TOLERANCE = 1e-3
@@ -26,12 +26,12 @@ VOICES = Contract(
     name="voices",
     arrow=pa.schema(
         [
-            pa.field("utterance_id", pa.string(), nullable=False),
-            pa.field("speaker", pa.string(), nullable=False),  # corpus/speaker
-            pa.field("split", pa.string(), nullable=False),  # as in utterances
-            pa.field("audio_sha256", pa.string(), nullable=False),  # of the recording's bytes
-            pa.field("made_by", pa.string(), nullable=False),  # versions of all that made the vector
-            pa.field("voice", pa.list_(pa.float32(), VOICE_CHANNELS), nullable=False),  # norm 1
+            field("utterance_id", pa.string(), "corpus/speaker/stem"),
+            field("speaker", pa.string(), "corpus/speaker"),
+            field("split", pa.string(), "as in utterances"),
+            field("audio_sha256", pa.string(), "of the recording's bytes"),
+            field("made_by", pa.string(), "versions of all that made the vector"),
+            field("voice", pa.list_(pa.float32(), VOICE_CHANNELS), "d-vector, norm 1"),
         ]
     ),
     primary_key="utterance_id",
