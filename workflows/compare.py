@@ -10,7 +10,7 @@ import pandas as pd
 import typer
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from pipeline import shards
 from schemas.errors import ParamsError, TableError
@@ -147,7 +147,7 @@ def _comparable(values: NDArray[np.float64], measure: Measure) -> NDArray[np.flo
 
 
 def _show(console: Console, run_a: str, run_b: str, found: list[Difference]) -> None:
-    table = Table("measure", "n", "a", "b", "b - a", "95 % interval", "b is", title=f"a: {run_a}   b: {run_b}")
+    table = Table(Column("measure", no_wrap=True), "n", "a", "b", "b - a", "95 % interval", "b is", title=f"a: {run_a}   b: {run_b}")
     for one in found:
         numbers = [f"{value:.4g}" for value in (one.a, one.b, one.difference)]
         style = _STYLES[one.verdict]
@@ -159,5 +159,5 @@ def _show(console: Console, run_a: str, run_b: str, found: list[Difference]) -> 
         for change in one.most_changed if one.verdict != "none" else []:
             told = f"  {change.request_id}  {change.a:.4g} → {change.b:.4g}  {change.emotion}  {change.text}"
             console.print(told, highlight=False, markup=False, soft_wrap=True)
-    n_measures = len(found)
-    console.print(f"Of {n_measures} measures without a difference, about {n_measures / 20:.1g} would be told better or worse by chance.")
+    chance = f"Of {len(found)} measures that do not differ, about {len(found) / 20:.1g} would be told better or worse by chance."
+    console.print(chance, highlight=False, soft_wrap=True)
