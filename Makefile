@@ -49,4 +49,4 @@ endif
 	@touch $@
 
 clean:  ## remove what the pipeline made (not the virtual environment)
-	rm -rf data/ingest data/align data/extract data/voices data/normalise data/synthesize data/evaluate models metrics plots reports
+	rm -rf data/ingest data/align data/extract data/voices data/normalise data/synthesize data/showcase data/evaluate models metrics plots reports

