@@ -3,11 +3,15 @@
 import dataclasses
 import hashlib
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from model.tts import Tts
 from pipeline import cluster, shards
@@ -167,6 +171,27 @@ def test_a_run_that_was_broken_off_keeps_what_stands_and_ends_the_same(project: 
     project.speak(wanted, out)
     assert bytes_of(out) == bytes_of(whole)
     assert {path: path.stat().st_mtime_ns for path in stood} == stood
+
+
+@pytest.mark.slow
+def test_a_stage_that_was_killed_ends_the_same_when_it_is_run_again(project: Project, whole: Path, tmp_path: Path):
+    wishes(tmp_path)
+    params = yaml.safe_load((PROJECT / "params.yaml").read_text())
+    params["mel"]["n_mels"] = N_MELS
+    params["synthesize"] |= {"vocoder": "griffin_lim", "max_reject_share": 1.0, "requests": "wishes.jsonl"}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    out = tmp_path / "out"
+    paths = {"features": project.features, "model": project.model, "out": out, "metrics": tmp_path / "m.json"}
+    paths["params"] = tmp_path / "params.yaml"
+    command = [sys.executable, "-m", "workflows.synthesize", *(str(part) for name, path in paths.items() for part in (f"--{name}", path))]
+    first = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while first.poll() is None and not list(out.glob("parts/*.parquet")):
+        time.sleep(0.05)
+    first.kill()
+    first.wait()
+    again = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert "requests stand from a run before" in again.stdout
+    assert bytes_of(out) == bytes_of(whole)
 
 
 def test_what_is_no_longer_asked_for_goes_and_what_changed_is_spoken_again(project: Project, tmp_path: Path):
