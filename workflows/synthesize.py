@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 
 from pipeline.stage import run_main
-from schemas.errors import TableError
+from schemas.errors import ParamsError, TableError
+from schemas.names import unknown
 from schemas.params import load_params
 from workflows.batch_synthesis import Place, SynthesisParams, places, synthesise
 from workflows.checkpoint import load_tts
+from workflows.emotion_mix import parse_mix
 from workflows.requests import Requests, read_requests, request_of_utterance
 
 
@@ -51,10 +53,16 @@ def run(params: SynthesizeStageParams, project: Path, features: Path, voices: Pa
         If the split is empty, or the request table cannot be read.
     CheckpointError
         If the model or vocoder does not fit.
+    ParamsError
+        If `synthesize.emotion` or `prosody_from` names what does not exist.
     """
     _, metadata = load_tts(model)
     recorded = places(features, metadata.vocabulary.corpora, params.mel.n_mels)
-    table = params.synthesize.requests
+    table, source = params.synthesize.requests, params.synthesize.prosody_from
+    if params.synthesize.emotion is not None:
+        parse_mix(params.synthesize.emotion, metadata.vocabulary)  # of all rows: told once, and not as the fault of each
+    if source is not None and source not in recorded:
+        raise ParamsError(f"synthesize.prosody_from: {unknown('utterance', source, sorted(recorded))}; name one of them, or null")
     wanted = _of_split(recorded, params) if table is None else read_requests(project / table, params.synthesize)
     synthesise("synthesize", wanted, recorded, model, params, out, metrics, voices)
 

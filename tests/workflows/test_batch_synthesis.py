@@ -15,6 +15,7 @@ import yaml
 
 from model.tts import Tts
 from pipeline import cluster, shards
+from schemas.errors import EspressivoError
 from schemas.params import Params, load_params
 from schemas.tables.rejects import REJECTS
 from schemas.tables.speakers import CORPUS_ROW
@@ -27,6 +28,7 @@ from workflows.batch_synthesis import SynthesisParams, _jobs, places, speak_batc
 from workflows.checkpoint import TtsMetadata, save_tts
 from workflows.dataset import Vocabulary, read_statistics
 from workflows.requests import Requests, read_requests, request_of_utterance
+from workflows.synthesize import SynthesizeStageParams, run
 from workflows.wav_metadata import read_told
 
 ALL = load_params(PROJECT / "params.yaml", Params)
@@ -192,6 +194,20 @@ def test_a_stage_that_was_killed_ends_the_same_when_it_is_run_again(project: Pro
     again = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
     assert "requests stand from a run before" in again.stdout
     assert bytes_of(out) == bytes_of(whole)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"emotion": "agry"}, "did you mean 'angry'"),
+        ({"prosody_from": "toy/s1/u00"}, "did you mean 'toy/s1"),
+        ({"split": "test"}, "test_share"),
+    ],
+)
+def test_what_all_rows_would_stumble_over_is_told_once(project: Project, tmp_path: Path, changes: dict[str, str], told: str):
+    given = {"frames": PARAMS.frames, "mel": PARAMS.mel, "synthesize": PARAMS.synthesize.model_copy(update=changes)}
+    with pytest.raises(EspressivoError, match=told):
+        run(SynthesizeStageParams(**given), tmp_path, project.features, project.model, tmp_path / "out", tmp_path / "m.json")
 
 
 def test_what_is_no_longer_asked_for_goes_and_what_changed_is_spoken_again(project: Project, tmp_path: Path):
