@@ -47,7 +47,7 @@ const hoursChart = () => {
     layer: [
       { mark: { type: "rect", cornerRadius: 5, stroke: ink("card"), strokeWidth: 3 },
         encoding: { color: { field: "minutes", type: "quantitative", scale: { range: [ink("accent-soft"), ink("accent")], domainMin: 0 }, legend: null }, tooltip: [{ field: "speaker" }, { field: "emotion" }, { field: "minutes" }, { field: "utterances" }] } },
-      few && { mark: { type: "text", fontSize: 12, fontWeight: 600 }, encoding: { text: { field: "minutes", format: ".3~g" }, color: { condition: { test: `datum.minutes > ${0.72 * Math.max(...rows.map(row => row.minutes))}`, value: ink("on-accent") }, value: ink("ink") } } },
+      few && { mark: { type: "text", fontSize: 12, fontWeight: 600 }, encoding: { text: { field: "minutes", format: ".3~g" }, color: { condition: { test: `datum.minutes > ${(document.documentElement.dataset.theme === "dark" ? 0.45 : 0.72) * Math.max(...rows.map(row => row.minutes))}`, value: ink("on-accent") }, value: ink("ink") } } },
     ].filter(Boolean),
   }), ["speaker", "emotion", "minutes", "utterances"], rows.map(row => [row.speaker, row.emotion, row.minutes, row.utterances]));
 };

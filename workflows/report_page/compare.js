@@ -39,16 +39,16 @@ function setCard(name, rows, open) {
     const buttons = cells.map(one => one.querySelector(".play")).filter(Boolean);
     return h("tr", {}, h("th", { scope: "row" }, h("span", { dir: "auto" }, text), h("div", { class: "soft" }, [short(speaker), ...more].join(" · ")), h("button", { class: "quiet small", type: "button", "aria-label": `Play in turn: ${text}`, onclick: () => playInTurn(buttons) }, "play in turn")), cells);
   });
-  const table = h("table", { class: "cells" }, h("caption", {}, about), h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "sentence"), heads.map(head => h("th", { scope: "col" }, name === "ladder" ? `${head}` : tag(head))))), h("tbody", {}, body));
-  return card(heading, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": heading }, table), name === "ladder" && ladders(rows));
+  const table = h("table", { class: "cells" }, h("caption", { class: "sr" }, about), h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "sentence"), heads.map(head => h("th", { scope: "col" }, name === "ladder" ? `${head}` : tag(head))))), h("tbody", {}, body));
+  return card(heading, h("p", { class: "soft small" }, about), h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": heading }, table), name === "ladder" && ladders(rows));
 }
 
 // Renderings that no two lines share: one a line.
 function listCard(name, rows, open) {
   const [heading, about] = SETS[name] ?? [name, "As requested."];
   const line = row => h("tr", {}, h("th", { scope: "row" }, h("span", { dir: "auto" }, row.text), h("div", { class: "soft" }, `${short(row.speaker)} · ${row.prosody}`)), h("td", {}, tag(row.emotion)), h("td", { class: "n" }, shown(row.intensity)), h("td", {}, cell(row, open)));
-  const table = h("table", { class: "cells" }, h("caption", {}, about), h("thead", {}, h("tr", {}, ["sentence", "emotion", "intensity", "sound"].map(head => h("th", { scope: "col" }, head)))), h("tbody", {}, rows.map(line)));
-  return card(heading, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": heading }, table));
+  const table = h("table", { class: "cells" }, h("caption", { class: "sr" }, about), h("thead", {}, h("tr", {}, ["sentence", "emotion", "intensity", "sound"].map(head => h("th", { scope: "col" }, head)))), h("tbody", {}, rows.map(line)));
+  return card(heading, h("p", { class: "soft small" }, about), h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": heading }, table));
 }
 
 function cell(row, open) {
