@@ -78,7 +78,9 @@ def _untrained(preset: str, given: Params) -> Tts:
 def _speak(model: Tts, n_phones: int, n_steps: int, given: Params) -> None:
     """One utterance from its own durations and prosody."""
     n_frames = n_phones * _FRAMES_A_PHONE
-    conditions = Conditions(torch.full((1, n_phones), 5), torch.tensor([1]), torch.tensor([1]), torch.tensor([[5.0, 0.2]]))
+    conditions = Conditions(
+        torch.full((1, n_phones), 5), torch.tensor([1]), torch.tensor([1]), torch.tensor([[5.0, 0.2]]), torch.zeros(1, 0)
+    )
     durations = torch.full((1, n_phones), _FRAMES_A_PHONE)
     prosody = Prosody(torch.zeros(1, n_frames), torch.ones(1, n_frames), torch.zeros(1, n_frames))
     sampling = Sampling(given.synthesize.sampler, n_steps, given.synthesize.temperature)

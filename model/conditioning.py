@@ -89,7 +89,7 @@ class EmotionMix:
     space
         ``embedding``: one evaluation with the mean of the emotions' embeddings. ``noise``: the mean of each emotion's noise.
     scale
-        Intensity: how far past the hidden emotion's noise to go, 0 (no emotion) .. 1 (as learnt) and more.
+        Intensity: how far to go from speech without emotion, 0 (none) .. 1 (as learnt) and more.
     """
 
     weights: Tensor

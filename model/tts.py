@@ -296,8 +296,7 @@ class Tts(nn.Module):
     @torch.no_grad()
     def predict(self, conditions: Conditions, durations: Tensor | None = None, mix: EmotionMix | None = None) -> Prediction:
         """Durations (unless given) and prosody from text, speaker and emotion, or a mix of emotions in its place."""
-        hidden, style, present = self._encode(conditions, mix)
-        said = self.predictor(hidden, style, present)
+        said, present = self._said(conditions, mix)
         if durations is None:
             durations = durations_from_log(said.log_frames, present)
         alignment = align(durations, int(durations.sum(-1).max()))
@@ -332,7 +331,8 @@ class Tts(nn.Module):
         sampling
             How.
         mix
-            Emotions in place of `conditions.emotion`, and their intensity. mu, durations and predicted prosody follow the mean embedding.
+            Emotions in place of `conditions.emotion`, and their intensity: predictions, mu and noise each go that many times as far from
+            what they are without emotion. In predictions and mu a mix is the mean embedding, whatever its space.
 
         Returns
         -------
@@ -367,10 +367,33 @@ class Tts(nn.Module):
         self, conditions: Conditions, durations: Tensor, prosody: Prosody, mix: EmotionMix | None
     ) -> tuple[Alignment, Tensor, Tensor, Tensor]:
         """Phones over frames, tracks (B, T, N_TRACKS), harmonics and mu (B, T, n_mels)."""
-        hidden, _, _ = self._encode(conditions, mix)
         alignment = align(durations, int(durations.sum(-1).max()))
         given, harmonics = self._drawn(conditions, prosody, alignment)
-        return alignment, given, harmonics, self.mu_decoder(spread(hidden, alignment), alignment, given, harmonics)
+
+        def mu(of: EmotionMix | None) -> Tensor:
+            out: Tensor = self.mu_decoder(spread(self._encode(conditions, of)[0], alignment), alignment, given, harmonics)
+            return out
+
+        asked = mu(mix)
+        if mix is not None and mix.scale != 1.0:
+            asked = torch.lerp(mu(self._no_emotion(mix)), asked, mix.scale)
+        return alignment, given, harmonics, asked
+
+    def _said(self, conditions: Conditions, mix: EmotionMix | None) -> tuple[PhoneProsody, Tensor]:
+        """What the predictors say at the mix's intensity, and 1 at phones (B, L, 1)."""
+        hidden, style, present = self._encode(conditions, mix)
+        said: PhoneProsody = self.predictor(hidden, style, present)
+        if mix is None or mix.scale == 1.0:
+            return said, present
+        plain: PhoneProsody = self.predictor(*self._encode(conditions, self._no_emotion(mix)))
+        return PhoneProsody(*(torch.lerp(getattr(plain, f.name), getattr(said, f.name), mix.scale) for f in fields(said))), present
+
+    def _no_emotion(self, mix: EmotionMix) -> EmotionMix:
+        """Its emotions in equal shares, where it has any: the encoder, from which training hides no emotion, knows no other middle."""
+        unknown = mix.weights[..., UNKNOWN_STYLE, None]  # (B, L, 1)
+        shares = ((1.0 - unknown) / (mix.weights.shape[-1] - 1)).expand_as(mix.weights).clone()
+        shares[..., UNKNOWN_STYLE] = unknown.squeeze(-1)
+        return EmotionMix(shares, "embedding", 1.0)
 
     def _encode(self, conditions: Conditions, mix: EmotionMix | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Hidden (B, L, C), speaker and emotion (B, 1 or L, S), and 1 at phones (B, L, 1)."""

@@ -244,7 +244,7 @@ def scores(metrics: Path) -> list[Json]:
             "by_emotion": {emotion: values[name] for emotion, values in of_kind.get("by_emotion", {}).items() if name in values},
             **interval,
         }
-        for kind, of_kind in (told.get("kinds", told)).items()
+        for kind, of_kind in told.get("kinds", {}).items()
         for name, interval in of_kind.get("overall", {}).items()
     ]
     places = {name: place for place, name in enumerate(SCORES)}

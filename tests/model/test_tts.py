@@ -138,6 +138,25 @@ def mixed(model: Tts, weights: list[float], space: str, scale: float) -> torch.T
 
 
 @pytest.mark.parametrize("space", ["embedding", "noise"])
+def test_at_no_intensity_all_emotions_are_one(model: Tts, space: str) -> None:
+    conditions = batch_of([0]).conditions
+    first, second = (EmotionMix(torch.tensor(weights).expand(1, 4, 3), space, 0.0) for weights in ([0.0, 1.0, 0.0], [0.0, 0.0, 1.0]))
+    one, other = (model.predict(conditions, mix=mix) for mix in (first, second))
+    assert one.durations.tolist() == other.durations.tolist()
+    torch.testing.assert_close(one.prosody.log_f0_z, other.prosody.log_f0_z)
+    torch.testing.assert_close(mixed(model, [0.0, 1.0, 0.0], space, 0.0), mixed(model, [0.0, 0.0, 1.0], space, 0.0), atol=1e-4, rtol=1e-4)
+
+
+def test_twice_the_intensity_predicts_prosody_as_far_again(model: Tts) -> None:
+    conditions, weights = batch_of([0]).conditions, torch.tensor([0.0, 1.0, 0.0]).expand(1, 4, 3)
+    none, once, twice = (
+        model.predict(conditions, DURATIONS[:1], EmotionMix(weights, "embedding", scale)).prosody.energy_z for scale in (0.0, 1.0, 2.0)
+    )
+    assert float((once - none).abs().max()) > 1e-4
+    torch.testing.assert_close(twice - none, 2 * (once - none), atol=1e-5, rtol=1e-3)
+
+
+@pytest.mark.parametrize("space", ["embedding", "noise"])
 def test_a_mix_of_one_emotion_is_that_emotion(model: Tts, space: str) -> None:
     batch = batch_of([0])
     plain = model.synthesise(batch.conditions, batch.durations, batch.prosody, noise([1], [14]), sampling(3))

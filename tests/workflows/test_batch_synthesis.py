@@ -207,7 +207,15 @@ def test_a_stage_that_was_killed_ends_the_same_when_it_is_run_again(project: Pro
 def test_what_all_rows_would_stumble_over_is_told_once(project: Project, tmp_path: Path, changes: dict[str, str], told: str):
     given = {"frames": PARAMS.frames, "mel": PARAMS.mel, "synthesize": PARAMS.synthesize.model_copy(update=changes)}
     with pytest.raises(EspressivoError, match=told):
-        run(SynthesizeStageParams(**given), tmp_path, project.features, project.model, tmp_path / "out", tmp_path / "m.json")
+        run(
+            SynthesizeStageParams(**given),
+            tmp_path,
+            project.features,
+            tmp_path / "voices",
+            project.model,
+            tmp_path / "out",
+            tmp_path / "m.json",
+        )
 
 
 def test_what_is_no_longer_asked_for_goes_and_what_changed_is_spoken_again(project: Project, tmp_path: Path):
