@@ -3,8 +3,8 @@
 Test utterances are synthesised with their own emotion at several guidance scales, with the recording's prosody (which carries its
 emotion into any model that follows it) and with predicted prosody (where only the label tells), vocoded, and heard by evaluate's
 classifier, which has learned on the real training split. Real test features are the ceiling. Intensity is `guidance` (as
-`synthesize.emotion_scale`: of predictions, mu and score network, in what they give) or, with `--how embedding`, the emotion's embedding moved away from the mean of all emotions'
-in every part of the model: 0 the mean, 1 as learnt, 2 as far again.
+`synthesize.emotion_scale`: of predictions, mu and score network, in what they give) or, with `--how embedding`, the emotion's embedding
+moved away from the mean of all emotions' in every part of the model: 0 the mean, 1 as learnt, 2 as far again.
 """
 
 from collections.abc import Iterator
