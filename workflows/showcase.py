@@ -4,6 +4,7 @@ The requests are made from the model's vocabulary and the test split; they are a
 predicted prosody and one seed, so that what differs between two of them is what was asked.
 """
 
+from collections.abc import Collection
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,6 +23,7 @@ from workflows.dataset import Vocabulary
 from workflows.requests import Requests, completed, read_requests
 
 NEUTRAL = "neutral"
+_SPLITS = ("test", "validation", "train")
 _COLUMNS = ["utterance_id", "split", "text", "phones", "language"]
 
 
@@ -48,14 +50,14 @@ def run(params: ShowcaseStageParams, features: Path, model: Path, out: Path, met
     Raises
     ------
     TableError
-        If the test split is empty.
+        If there is no sentence that the model's phones can say.
     CheckpointError
         If the model or vocoder does not fit.
     """
     _, metadata = load_tts(model)
     recorded = places(features, metadata.vocabulary.corpora, params.mel.n_mels)
     paths = shards.corpora_shards(features, metadata.vocabulary.corpora)
-    said = sentences([row for row in shards.iter_rows(paths, _COLUMNS) if row["split"] == "test"], params.showcase.sentences)
+    said = sentences(list(shards.iter_rows(paths, _COLUMNS)), metadata.vocabulary.phones, params.showcase.sentences)
     rows = [completed(raw, params.synthesize, "", "") for raw in requests(said, metadata.vocabulary, params.showcase)]
     rows = [{**row, "seed": params.synthesize.seed} for row in rows]
     shards.write_table(out / "requests.parquet", REQUESTS.table(rows), REQUESTS)
@@ -63,12 +65,21 @@ def run(params: ShowcaseStageParams, features: Path, model: Path, out: Path, met
     synthesise("showcase", wanted, recorded, model, params, out, metrics)
 
 
-def sentences(rows: list[dict[str, Any]], n: int) -> list[dict[str, Any]]:
-    """One row of each of `n` texts, the shortest first: clips are for quick listening."""
-    by_text = {row["text"]: row for row in sorted(rows, key=lambda row: str(row["utterance_id"]), reverse=True)}
-    if not by_text:
-        raise TableError("the test split is empty, so that there is nothing to show; raise ingest.test_share")
-    return sorted(by_text.values(), key=lambda row: (len(row["phones"]), row["utterance_id"]))[:n]
+def sentences(rows: list[dict[str, Any]], phones: Collection[str], n: int) -> list[dict[str, Any]]:
+    """One row of each of `n` texts that the model's phones can say: of the test split, and of the others where that has too few.
+
+    The shortest come first: clips are for quick listening.
+    """
+    sayable = [row for row in rows if set(row["phones"]) <= set(phones)]
+    ordered = sorted(sayable, key=lambda row: (_SPLITS.index(row["split"]), len(row["phones"]), row["utterance_id"]))
+    of_text: dict[str, dict[str, Any]] = {}
+    for row in ordered:
+        of_text.setdefault(row["text"], row)
+    if not of_text:
+        raise TableError(
+            "no utterance has only phones that the model knows, so that there is nothing to show; train on these features again"
+        )
+    return list(of_text.values())[:n]
 
 
 def requests(said: list[dict[str, Any]], vocabulary: Vocabulary, params: ShowcaseParams) -> list[dict[str, object]]:

@@ -13,18 +13,26 @@ VOCABULARY = Vocabulary(("c",), ("a", "sil"), ("c/1", "c/2"), ("angry", "neutral
 PARAMS = ShowcaseParams(sentences=2, ladder_emotions=1, intensities=[0.0, 1.0, 2.0], mixes=6)
 
 
-def row(text: str, n_phones: int, name: str = "1") -> dict[str, object]:
-    return {"utterance_id": f"c/{name}/{text}", "text": text, "phones": ["a"] * n_phones, "language": "de"}
+PHONES = ("a", "sil")
+
+
+def row(text: str, n_phones: int, name: str = "1", split: str = "test", phone: str = "a") -> dict[str, object]:
+    return {"utterance_id": f"c/{name}/{text}", "text": text, "phones": [phone] * n_phones, "language": "de", "split": split}
 
 
 def test_each_text_is_taken_once_the_shortest_first():
     rows = [row("long", 9), row("short", 3, "2"), row("short", 4, "1"), row("middle", 5)]
-    assert [(one["text"], one["utterance_id"]) for one in sentences(rows, 2)] == [("short", "c/1/short"), ("middle", "c/1/middle")]
+    assert [(one["text"], one["utterance_id"]) for one in sentences(rows, PHONES, 2)] == [("short", "c/2/short"), ("middle", "c/1/middle")]
 
 
-def test_an_empty_test_split_says_what_to_raise():
-    with pytest.raises(TableError, match=r"ingest\.test_share"):
-        sentences([], 2)
+def test_sentences_with_phones_that_the_model_lacks_make_room_for_those_of_other_splits():
+    rows = [row("odd", 2, phone="z"), row("heard", 7, split="train"), row("checked", 9, split="validation"), row("new", 8)]
+    assert [one["text"] for one in sentences(rows, PHONES, 2)] == ["new", "checked"]
+
+
+def test_features_that_the_model_does_not_know_say_what_to_do():
+    with pytest.raises(TableError, match="train on these features again"):
+        sentences([row("what it never heard", 2, phone="z")], PHONES, 2)
 
 
 def test_sets_have_the_sizes_that_the_parameters_say_and_ids_are_unique():
