@@ -32,7 +32,7 @@ def say(
     text: Annotated[str, typer.Argument(help="what to say")],
     speaker: Annotated[str | None, typer.Option(help="a speaker of the model; default: its first")] = None,
     emotion: Annotated[str | None, typer.Option(help="happy, a mix angry:0.6,sad:0.4, a change neutral > sad; default: neutral")] = None,
-    intensity: Annotated[float, typer.Option(help="guidance scale of the emotion: 0 none, 1 as learnt, 2 strong")] = 1.0,
+    intensity: Annotated[float, typer.Option(help="intensity of the emotion: 0 none, 1 as learnt, 2 as far again")] = 1.0,
     pitch: Annotated[str, typer.Option(help="shift of F0 in semitones, such as +2st")] = "0st",
     pitch_range: Annotated[float, typer.Option("--range", help="scale of F0's range: 0 monotone, 1 as it is, 2 twice")] = 1.0,
     energy: Annotated[str, typer.Option(help="shift of energy, such as -3dB")] = "0dB",

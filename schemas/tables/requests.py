@@ -41,7 +41,7 @@ _ARROW = pa.schema(
         field("language", pa.string(), "of the text, as espeak-ng names voices"),
         field("speaker", pa.string(), "corpus/speaker; null: the recording's", nullable=True),
         field("emotion", pa.string(), "a name, a mix or a schedule; null: the recording's", nullable=True),
-        field("intensity", pa.float64(), "guidance scale of the emotion, 0 .. 10"),
+        field("intensity", pa.float64(), "of the emotion: 0 none, 1 as learnt, up to 10"),
         field("prosody", pa.string(), "reference, predicted or copy:<utterance_id>"),
         field("pitch_shift_semitones", pa.float64(), "added to F0, semitones"),
         field("pitch_range_scale", pa.float64(), "multiplies the distance of log-F0 from its mean"),

@@ -42,7 +42,7 @@ def synthesis_contract(n_mels: int) -> Contract:
                 field("set", pa.string(), "split, or the request table's own name for a group"),
                 field("speaker", pa.string(), "corpus/speaker"),
                 field("emotion", pa.string(), "as asked: a name, a mix such as angry:0.6,sad:0.4, or a schedule"),
-                field("intensity", pa.float64(), "guidance scale of the emotion"),
+                field("intensity", pa.float64(), "of the emotion: 0 none, 1 as learnt"),
                 field("prosody", pa.string(), "reference, predicted or copy:<utterance_id>"),
                 field("text", pa.string(), "what is said"),
                 field("phones", strings, "in order, silence included (written sil)"),

@@ -2,7 +2,7 @@
 
 const SETS = {
   grid: ["Every emotion", "The same sentence, from the same noise, in each emotion."],
-  ladder: ["Intensity", "One emotion at rising intensity: the guidance scale, 0 is none and 1 as learned."],
+  ladder: ["Intensity", "One emotion at rising intensity: 0 is none, 1 as learned, 2 as far again."],
   mix: ["Mixes", "Emotions in between, and one that turns into another along the sentence."],
 };
 
