@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from model.conditioning import EmotionMix
@@ -285,9 +286,11 @@ def _device() -> torch.device:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
+    """One thread for torch's kernels and for BLAS (in Griffin-Lim's inversion): sums of several differ in their last bits."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with threadpool_limits(1):
+            yield
     finally:
         torch.set_num_threads(before)

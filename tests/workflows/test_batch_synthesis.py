@@ -183,7 +183,13 @@ def test_a_stage_that_was_killed_ends_the_same_when_it_is_run_again(project: Pro
     params["synthesize"] |= {"vocoder": "griffin_lim", "max_reject_share": 1.0, "requests": "wishes.jsonl"}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     out = tmp_path / "out"
-    paths = {"features": project.features, "model": project.model, "out": out, "metrics": tmp_path / "m.json"}
+    paths = {
+        "features": project.features,
+        "voices": tmp_path / "voices",
+        "model": project.model,
+        "out": out,
+        "metrics": tmp_path / "m.json",
+    }
     paths["params"] = tmp_path / "params.yaml"
     command = [sys.executable, "-m", "workflows.synthesize", *(str(part) for name, path in paths.items() for part in (f"--{name}", path))]
     first = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
