@@ -25,9 +25,7 @@ def main(speaker: Annotated[list[str], typer.Option(help="name=pattern of its re
     voices = {name: judges.voice_of(recordings[: clips // 2]) for name, recordings in said.items()}
     print("| mean (least … most) | " + " | ".join(f"voice of {name}" for name in voices) + " |\n|---|" + "---|" * len(voices))
     for name, recordings in said.items():
-        found = {
-            other: [judges.speaker_encoder()(samples) @ voice for samples in recordings[clips // 2 :]] for other, voice in voices.items()
-        }
+        found = {other: [judges.similarity(samples, voice) for samples in recordings[clips // 2 :]] for other, voice in voices.items()}
         print(f"| {name} | " + " | ".join(f"{np.mean(like):.2f} ({min(like):.2f} … {max(like):.2f})" for like in found.values()) + " |")
     first = next(iter(said.values()))
     noise = [np.random.default_rng(at).normal(size=len(samples)).astype(np.float32) * samples.std() for at, samples in enumerate(first)]

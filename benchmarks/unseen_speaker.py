@@ -25,12 +25,12 @@ from pipeline.audio import resample
 from pipeline.normalise import NormaliseStageParams
 from pipeline.normalise import run as normalise
 from pipeline.shards import corpora_shards, read_table, write_table
-from pipeline.speaker_embedding import SAMPLE_RATE_HZ, voice_of
+from pipeline.speaker_embedding import SAMPLE_RATE_HZ, mean_voice, voice_of
 from schemas.params import Params, load_params
 from schemas.tables.features import features_contract
 from schemas.tables.voices import VOICES
 from workflows.checkpoint import TtsMetadata, load_tts
-from workflows.dataset import collate, example_from, mean_voice
+from workflows.dataset import collate, example_from
 from workflows.train import TrainStageParams
 from workflows.train import run as train
 from workflows.vocoders import load_vocoder

@@ -63,6 +63,13 @@ def voice_of(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     return voice
 
 
+def mean_voice(voices: NDArray[np.float32]) -> NDArray[np.float32]:
+    """One vector for several recordings of a speaker, (n, VOICE_CHANNELS) -> (VOICE_CHANNELS,): their mean, at norm 1."""
+    mean = voices.mean(axis=0, dtype=np.float64)
+    unit: NDArray[np.float32] = (mean / np.linalg.norm(mean)).astype(np.float32)
+    return unit
+
+
 @lru_cache(maxsize=1)
 def _encoder() -> tuple[Any, Any]:
     made_by()

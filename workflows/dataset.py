@@ -15,6 +15,7 @@ from model.conditioning import Prosody
 from model.text_encoder import UNKNOWN_PHONE
 from model.tts import UNKNOWN_STYLE, Batch, Conditions, Part
 from pipeline.shards import corpora_shards, read_table
+from pipeline.speaker_embedding import mean_voice
 from schemas.errors import ParamsError, TableError
 from schemas.params import SplitName
 from schemas.tables.features import features_contract
@@ -151,13 +152,6 @@ def unseen_voices(folder: Path, vocabulary: Vocabulary) -> dict[str, NDArray[np.
             if row["speaker"] not in vocabulary.speakers:
                 vectors.setdefault(row["speaker"], []).append(row["voice"])
     return {name: mean_voice(np.array(rows, dtype=np.float32)) for name, rows in sorted(vectors.items())}
-
-
-def mean_voice(voices: NDArray[np.float32]) -> NDArray[np.float32]:
-    """One vector for several recordings of a speaker, (n, VOICE_CHANNELS) -> (VOICE_CHANNELS,): their mean, at norm 1."""
-    mean = voices.mean(axis=0, dtype=np.float64)
-    unit: NDArray[np.float32] = (mean / np.linalg.norm(mean)).astype(np.float32)
-    return unit
 
 
 def read_vocabulary(normalise: Path) -> Vocabulary:

@@ -20,6 +20,7 @@ from pipeline.aligners.mfa import find_program
 from pipeline.text.espeak import pronounce
 from schemas.errors import EspressivoError
 from schemas.params import Params, load_params
+from workflows.judges import JUDGES
 from workflows.say import PLAYERS
 
 State = Literal["ok", "missing", "optional"]
@@ -72,6 +73,7 @@ def findings(project: Path) -> Iterator[Finding]:
     yield from _vocoder_packages()
     yield _remote(project)
     yield from (_optional(module, *told) for module, told in _EXTRAS.items())
+    yield from _judges()
     yield _player()
     yield _model(project)
     yield _features(project)
@@ -138,6 +140,13 @@ def _vocoder(project: Path) -> Finding:
 def _vocoder_packages() -> Iterator[Finding]:
     for module, cure in (("vocos", "pip install vocos"), ("bigvgan", "clone github.com/NVIDIA/BigVGAN and put it on PYTHONPATH")):
         yield _optional(module, f"synthesize.vocoder: {module} with weights of yours", cure)
+
+
+def _judges() -> Iterator[Finding]:
+    for name, judge in JUDGES.items():
+        missing = ", ".join(judge.missing())
+        cure = judge.install if missing else ""
+        yield Finding(name, "optional" if missing else "ok", f"a judge of evaluate{missing and f'; not installed: {missing}'}", cure)
 
 
 def _remote(project: Path) -> Finding:

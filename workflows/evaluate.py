@@ -62,7 +62,7 @@ class Judging:
     """All that is known before the first recording is measured: judges, voices by speaker, and the classifier of emotions."""
 
     judges: list[str]
-    voices: dict[str, NDArray[np.float64]]
+    voices: dict[str, judges.Voice]
     emotions: EmotionClassifier | None
 
 

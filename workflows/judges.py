@@ -4,7 +4,6 @@ import contextlib
 import io
 import sys
 import types
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -14,13 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import speaker_embedding
+from schemas.errors import RowError
 from schemas.params import EvaluateParams
 from workflows import recognisers
 
 SAMPLE_RATE_HZ = recognisers.SAMPLE_RATE_HZ
 
 Samples = NDArray[np.float32]
-Vector = NDArray[np.float64]
+Voice = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def at_hand(names: list[str]) -> list[str]:
     return [name for name in names if not missing[name]]
 
 
-def heard(samples: Samples, text: str, language: str, names: list[str], voice: Vector | None) -> dict[str, Any]:
+def heard(samples: Samples, text: str, language: str, names: list[str], voice: Voice | None) -> dict[str, Any]:
     """What the judges say of one recording: columns of the evaluation table.
 
     Parameters
@@ -81,33 +82,28 @@ def heard(samples: Samples, text: str, language: str, names: list[str], voice: V
         found["recognised_text"] = recognisers.hama()(samples)
         found["phone_error_rate"] = recognisers.error_rate(recognisers.phones_of(text, language), found["recognised_text"].split())
     if "speaker_similarity" in names and voice is not None:
-        found["speaker_similarity"] = float(np.dot(speaker_encoder()(samples), voice))
+        found["speaker_similarity"] = similarity(samples, voice)
     if "predicted_mos" in names:
         found["predicted_mos"] = mos_predictor()(samples)
     return found
 
 
-def voice_of(recordings: list[Samples]) -> Vector:
-    """Mean embedding of some recordings of one speaker, of length 1; float64 of shape (256,)."""
-    mean = np.mean([speaker_encoder()(samples) for samples in recordings], axis=0)
-    unit: Vector = mean / np.linalg.norm(mean)
-    return unit
+def voice_of(recordings: list[Samples]) -> Voice | None:
+    """Mean d-vector of some recordings of one speaker; None where speech is found in none."""
+    voices = [voice for samples in recordings if (voice := _voice(samples)) is not None]
+    return speaker_embedding.mean_voice(np.array(voices)) if voices else None
 
 
-@cache
-def speaker_encoder() -> Callable[[Samples], Vector]:
-    """Resemblyzer (GE2E, 256 numbers of length 1), which trims long pauses and sets the level itself."""
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of pkg_resources and scipy.ndimage.morphology, which it imports
-        from resemblyzer import VoiceEncoder, preprocess_wav
+def similarity(samples: Samples, voice: Voice) -> float | None:
+    """Cosine of a recording's d-vector and a voice; None where no speech is found."""
+    own = _voice(samples)
+    return None if own is None else float(np.dot(own.astype(np.float64), voice))
 
-        encoder: Any = VoiceEncoder("cpu", verbose=False)
 
-    def embed(samples: Samples) -> Vector:
-        trimmed = preprocess_wav(samples, source_sr=SAMPLE_RATE_HZ)
-        return np.asarray(encoder.embed_utterance(trimmed if len(trimmed) else samples), np.float64)
-
-    return embed
+def _voice(samples: Samples) -> Voice | None:
+    with contextlib.suppress(RowError):
+        return speaker_embedding.voice_of(samples)
+    return None
 
 
 @cache

@@ -14,6 +14,7 @@ from pipeline.storage import Root
 from schemas.tables.utterances import UTTERANCES
 from workflows import emotion_classifier, judges
 from workflows.emotion_classifier import Clip, EmotionClassifier
+from workflows.judges import Voice
 
 VOICE_CLIPS = 5  # of a speaker; Resemblyzer's embeddings of more hardly differ
 _COLUMNS = ("utterance_id", "speaker", "split", "audio_path")
@@ -69,8 +70,8 @@ def learn_emotions(paths: Sequence[Path], n_clips: int, hop_s: float) -> Emotion
     return emotion_classifier.learn([clip for _, clip in sorted(found, key=lambda named: named[0])])
 
 
-def learn_voices(speakers: set[str], at: dict[str, Recording]) -> dict[str, NDArray[np.float64]]:
-    """The voice (`judges.voice_of`) of each speaker by `VOICE_CLIPS` of its training utterances; speakers without any are left out."""
+def learn_voices(speakers: set[str], at: dict[str, Recording]) -> dict[str, Voice]:
+    """The voice (`judges.voice_of`) of each speaker by `VOICE_CLIPS` of its training utterances; speakers not heard in any are left out."""
     clips: dict[str, list[str]] = {}
     for name, recording in at.items():
         if recording.split == "train" and recording.speaker in speakers:
@@ -96,5 +97,6 @@ def described(row: dict[str, Any], hop_s: float) -> NDArray[np.float64]:
     return emotion_classifier.describe(mel_ln, f0_hz, energy_db, hop_s)
 
 
-def _voices(shares: list[tuple[str, list[Recording]]]) -> list[tuple[str, NDArray[np.float64]]]:
-    return [(speaker, judges.voice_of([clip.load(judges.SAMPLE_RATE_HZ) for clip in clips])) for speaker, clips in shares]
+def _voices(shares: list[tuple[str, list[Recording]]]) -> list[tuple[str, Voice]]:
+    heard = [(speaker, judges.voice_of([clip.load(judges.SAMPLE_RATE_HZ) for clip in clips])) for speaker, clips in shares]
+    return [(speaker, voice) for speaker, voice in heard if voice is not None]

@@ -58,6 +58,13 @@ def test_a_clip_is_like_itself_and_more_like_its_speaker_than_like_others(shared
     assert other < again - 0.1
 
 
+def test_silence_has_no_voice():
+    needs("speaker_similarity")
+    silence = np.zeros(16000, np.float32)
+    assert judges.voice_of([silence]) is None
+    assert judges.heard(silence, "", "en-us", ["speaker_similarity"], np.ones(256, np.float32) / 16) == {"speaker_similarity": None}
+
+
 @pytest.mark.slow
 def test_naturalness_falls_with_the_signal_to_noise_ratio(shared_data):
     needs("predicted_mos")

@@ -1,5 +1,8 @@
 """The documents that are written by the code say all of it."""
 
+import importlib
+
+import typer
 import yaml
 
 from schemas.params import Params, load_params
@@ -35,9 +38,22 @@ def test_every_stage_and_every_command_has_its_help():
     assert len(modules) >= 9
     assert [name for name in modules if f"`python -m {name}`" not in page] == []
     assert "`espressivo dataset diff`" in page
-    assert "| " not in [line.strip() for line in page.splitlines()]
-    without_help = [line for line in page.splitlines() if line.startswith("* `--") and ":" not in line and "--help" not in line]
-    assert without_help == []
+
+
+def test_every_command_and_each_of_its_options_says_what_it_is_for():
+    from workflows.cli import app
+
+    silent = []
+    waiting = [("espressivo", typer.main.get_command(app))]
+    for module in reference.stage_modules(yaml.safe_load(DVC)):
+        stage = typer.Typer()
+        stage.command()(importlib.import_module(module).main)
+        waiting.append((module, typer.main.get_command(stage)))
+    while waiting:
+        name, command = waiting.pop()
+        silent += [name] * (not command.help) + [f"{name} {option.name}" for option in command.params if not option.help]
+        waiting += [(f"{name} {below}", one) for below, one in getattr(command, "commands", {}).items()]
+    assert silent == []
 
 
 def test_links_of_the_readme_lead_into_the_site():

@@ -10,6 +10,7 @@ import torch
 from model.speakers import ExternalSpeaker
 from model.tts import Tts
 from pipeline.shards import read_table
+from pipeline.speaker_embedding import mean_voice
 from schemas.params import Params, load_params
 from schemas.tables.rejects import REJECTS
 from schemas.tables.synthesis import synthesis_contract
@@ -19,7 +20,7 @@ from tests.model.test_tts import CONFIG
 from tests.workflows.synthetic_features import EMOTIONS, N_MELS, PHONES, SPEAKERS, write_corpus, write_voices
 from workflows.batch_synthesis import SynthesisParams, synthesise
 from workflows.checkpoint import TtsMetadata, save_tts
-from workflows.dataset import Vocabulary, mean_voice, read_statistics, read_voices, unseen_voices
+from workflows.dataset import Vocabulary, read_statistics, read_voices, unseen_voices
 from workflows.requests import read_requests
 
 STRANGER = "toy/s3"

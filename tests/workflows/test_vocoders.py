@@ -133,7 +133,7 @@ def test_a_v3_block_is_the_papers():
 
 
 def test_a_bigvgan_of_random_weights_is_read_from_its_own_format(tmp_path):
-    package = pytest.importorskip("bigvgan.bigvgan")
+    package = pytest.importorskip("bigvgan.bigvgan", reason="BigVGAN is not installed: users bring package and weights")
     from bigvgan.env import AttrDict
 
     shape = {"resblock": "1", "upsample_rates": [4, 4, 2, 2, 2, 2], "upsample_kernel_sizes": [8, 8, 4, 4, 4, 4]}
@@ -163,7 +163,8 @@ VOCOS = {
 
 
 def test_a_vocos_of_random_weights_is_read_from_its_own_format(tmp_path):
-    models, heads = (pytest.importorskip(f"vocos.{part}", exc_type=ImportError) for part in ("models", "heads"))
+    why = "Vocos is not installed: users bring package and weights"
+    models, heads = (pytest.importorskip(f"vocos.{part}", reason=why, exc_type=ImportError) for part in ("models", "heads"))
     (tmp_path / "config.yaml").write_text(json.dumps(VOCOS))
     parts = {"backbone": models.VocosBackbone(**VOCOS["backbone"]["init_args"]), "head": heads.ISTFTHead(**VOCOS["head"]["init_args"])}
     state = {f"{part}.{name}": tensor for part, module in parts.items() for name, tensor in module.state_dict().items()}
