@@ -21,6 +21,7 @@ from schemas.tables.synthesis import synthesis_contract
 from workflows import judges, measures, real_speech
 from workflows.emotion_classifier import EmotionClassifier, Vector, describe
 from workflows.evaluation_summary import summarise
+from workflows.judges import Voice
 from workflows.real_speech import Recording
 
 ROWS_A_TASK = 8
@@ -62,7 +63,7 @@ class Judging:
     """All that is known before the first recording is measured: judges, voices by speaker, and the classifier of emotions."""
 
     judges: list[str]
-    voices: dict[str, judges.Voice]
+    voices: dict[str, Voice]
     emotions: EmotionClassifier | None
 
 
