@@ -14,6 +14,7 @@ from pipeline.stage import errors_told
 from schemas.params import CorpusParams, Name, Section, load_params
 from workflows.compare import compare_command
 from workflows.dataset_diff import CorpusDiff, diff
+from workflows.dataset_show import choose, draw
 from workflows.dataset_summary import CorpusSummary, summarise
 from workflows.dataset_verify import verify
 from workflows.dataset_version import DATA, Version
@@ -82,6 +83,22 @@ def diff_command(
     console = Console()
     for corpus in found:
         _show_diff(console, corpus)
+
+
+@dataset.command()
+def show(
+    utterances: Annotated[list[str] | None, typer.Argument(help="utterance ids to draw")] = None,
+    n_random: Annotated[int, typer.Option("--random", min=0, help="draw this many more, chosen by the seed")] = 0,
+    seed: Annotated[int, typer.Option(help="of the choice")] = 0,
+    rev: Annotated[str | None, typer.Option(help="git revision; default: the working folder")] = None,
+    out: Annotated[Path, typer.Option(help="picture to write")] = Path("utterances.png"),
+    project: Project = Path(),
+) -> None:
+    """Draw utterances as a PNG: mel, pitch, phones and words, for judging alignment and pitch by eye."""
+    version = Version(project, rev)
+    chosen = choose(version, utterances or [], n_random, seed)
+    out.write_bytes(draw(version, chosen))
+    print(f"{len(chosen)} utterances drawn in {out}", file=sys.stderr)
 
 
 @dataset.command("verify")

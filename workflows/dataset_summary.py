@@ -85,9 +85,7 @@ def summarise(version: Version, corpus: str) -> CorpusSummary:
         As `Version`.
     """
     folder = f"{DATA}/extract/{corpus}"
-    made_by: Recipe = version.json(f"{folder}/recipe.json")
-    clock = made_by["durations"]["params"]["frames"]
-    hop_s = clock["hop_samples"] / clock["sample_rate_hz"]
+    made_by = recipe(version, corpus)
     kept = version.tables(folder, "features", ["speaker", "emotion", "split", "language", "n_frames"]).to_pylist()
     frames: dict[Place, int] = defaultdict(int)
     for row in kept:
@@ -99,13 +97,25 @@ def summarise(version: Version, corpus: str) -> CorpusSummary:
     return CorpusSummary(
         corpus=corpus,
         languages=sorted({row["language"] for row in kept}),
-        seconds={place: count * hop_s for place, count in frames.items()},
+        seconds={place: count * hop_s(made_by) for place, count in frames.items()},
         utterances=Counter((row["speaker"], row["emotion"], row["split"]) for row in kept),
         rejects=rejects,
         recipe=made_by,
         aligners=dict(Counter(aligners).most_common()),
         n_shards=len([name for name in version.names(folder) if name.startswith("features-")]),
     )
+
+
+def recipe(version: Version, corpus: str) -> Recipe:
+    """What all rows of a corpus's features were made with."""
+    found: Recipe = version.json(f"{DATA}/extract/{corpus}/recipe.json")
+    return found
+
+
+def hop_s(made_by: Recipe) -> float:
+    """Distance between frames, s."""
+    clock = made_by["durations"]["params"]["frames"]
+    return float(clock["hop_samples"] / clock["sample_rate_hz"])
 
 
 def reasons(version: Version, corpus: str, stage: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Pictures for people outside the page: mels with pitch and phones as PNG bytes."""
 
 import io
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,21 +12,26 @@ from numpy.typing import NDArray
 
 INK = "#23262e"
 MEL_RANGE_LN = (-11.5, 1.5)
+_TITLE = 160  # characters that fit
 
 
 @dataclass(frozen=True)
 class MelPanel:
-    """One mel to draw: title, mel_ln (T, n_mels), f0_hz (T,) with NaN where unvoiced, phones and their lengths in frames."""
+    """One mel to draw: title, mel_ln (T, n_mels), f0_hz (T,) with NaN where unvoiced, phones and their lengths in frames.
+
+    Words, if any, are tuples of label, start and end in seconds.
+    """
 
     title: str
     mel_ln: NDArray[np.float32]
     f0_hz: NDArray[np.float32]
     phones: Sequence[str]
     duration_frames: NDArray[np.int32]
+    words: Sequence[tuple[str, float, float]] = ()
 
 
 def draw_mels(panels: Sequence[MelPanel], hop_s: float) -> bytes:
-    """Mels above each other on one time axis, pitch drawn over them, phones under them."""
+    """Mels above each other on one time axis, pitch drawn over them, words at their top, phones under them."""
     seconds = max(len(panel.mel_ln) for panel in panels) * hop_s
     figure = Figure(figsize=(min(4 + 2.2 * seconds, 14), 2.3 * len(panels)), layout="constrained")
     rows = np.atleast_1d(np.asarray(figure.subplots(len(panels), 1, sharex=True)))
@@ -41,13 +47,20 @@ def _draw_mel(axes: Axes, panel: MelPanel, hop_s: float, top_hz: float) -> None:
     extent = (0.0, n_frames * hop_s, 0.0, float(n_mels))
     low, high = MEL_RANGE_LN
     axes.imshow(panel.mel_ln.T, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=low, vmax=high, interpolation="nearest")
-    axes.set_title(panel.title, loc="left", fontsize=9, color=INK)
+    title = panel.title if len(panel.title) <= _TITLE else panel.title[: _TITLE - 1] + "…"
+    axes.set_title(title, loc="left", fontsize=9, color=INK, parse_math=False)
     axes.set_ylabel("mel band", color=INK)
     pitch = axes.twinx()
     pitch.plot((np.arange(n_frames) + 0.5) * hop_s, panel.f0_hz, color="#7dd3fc", lw=1.8)
     pitch.set_ylim(0, top_hz)
     pitch.set_ylabel("F0, Hz", color=INK)
     _draw_phones(axes, panel, hop_s)
+    for word, start_s, end_s in panel.words:
+        axes.axvline(start_s, 0.9, color="white", lw=0.8)
+        axes.axvline(end_s, 0.9, color="white", lw=0.8)
+        axes.text(
+            (start_s + end_s) / 2, 0.95, word, transform=axes.get_xaxis_transform(), ha="center", va="center", fontsize=7, color="white"
+        )
 
 
 def _draw_phones(axes: Axes, panel: MelPanel, hop_s: float) -> None:
@@ -59,12 +72,14 @@ def _draw_phones(axes: Axes, panel: MelPanel, hop_s: float) -> None:
 
 
 def _pitch_top(panels: Sequence[MelPanel]) -> float:
-    """Top of the pitch axis shared by all panels, Hz: a fifth above the highest 99 % quantile."""
+    """Top of the pitch axis shared by all panels, Hz: a tenth above the highest."""
     voiced = np.concatenate([panel.f0_hz[~np.isnan(panel.f0_hz)] for panel in panels])
-    return float(np.quantile(voiced, 0.99) * 1.2) if len(voiced) else 400.0
+    return float(voiced.max()) * 1.1 if len(voiced) else 400.0
 
 
 def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=100, facecolor="white", metadata={"Software": None})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")  # drawn as boxes: matplotlib's own font has no CJK
+        figure.savefig(buffer, format="png", dpi=100, facecolor="white", metadata={"Software": None})
     return buffer.getvalue()

@@ -42,6 +42,7 @@ _PRIOR_FRAMES_PHONE = 5.0  # the same, of the phone's own state against all fram
 _RIDGE = 0.01  # of the mean variance, added to the covariance
 _OUTSIDE_COST = 0.5  # log-likelihood a step that a phone is sounded outside its first interval
 _BEYOND_REACH = 1e4
+_INTO_PAUSE_S = 0.5  # a phone may go on so far into a pause after it, at no cost: first passes take quiet tails for silence
 
 Frames = NDArray[np.float64]
 Vector = NDArray[np.float64]
@@ -175,7 +176,7 @@ def segment(values: Frames, phones: Sequence[Interval], model: Model, reach_s: f
     model
         Learned on the corpus.
     reach_s
-        How far a phone may be moved out of its first interval, seconds.
+        How far a phone may be moved out of its first interval, seconds; the last before a pause may go on into it for 0.5 s.
 
     Notes
     -----
@@ -187,8 +188,11 @@ def segment(values: Frames, phones: Sequence[Interval], model: Model, reach_s: f
     fit = _likelihoods(values @ model.whitening.T, _means_of(states, model))
     centres_s = ((np.arange(len(values)) + 0.5) * STEP_S)[:, None]
     starts_s, ends_s = np.array([[phone.start_s, phone.end_s] for phone in phones])[owners].T
-    outside_s = np.maximum(np.maximum(starts_s - centres_s, centres_s - ends_s), 0.0)
-    return _best_path(fit - _OUTSIDE_COST / STEP_S * outside_s - _BEYOND_REACH * (outside_s > reach_s))
+    before_pause = np.array([*(phone.label == SILENCE for phone in phones[1:]), False])[owners]
+    early_s, late_s = np.maximum(starts_s - centres_s, 0.0), np.maximum(centres_s - ends_s, 0.0)
+    beyond = (early_s > reach_s) | (late_s > np.where(before_pause, _INTO_PAUSE_S, reach_s))
+    outside_s = early_s + np.where(before_pause, 0.0, late_s)
+    return _best_path(fit - _OUTSIDE_COST / STEP_S * outside_s - _BEYOND_REACH * beyond)
 
 
 def fit_of(values: Frames, phones: Sequence[Interval], path: NDArray[np.int64], model: Model) -> float:

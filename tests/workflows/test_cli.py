@@ -29,10 +29,10 @@ def test_every_command_is_in_the_documents():
 
 
 def test_help_of_each_command_says_what_it_does():
-    for command in ("info", "diff", "verify"):
+    for command, option in (("info", "--json"), ("diff", "--json"), ("verify", "--json"), ("show", "--random")):
         told = CliRunner().invoke(app, ["dataset", command, "--help"])
         assert told.exit_code == 0
-        assert "--json" in told.stdout
+        assert option in told.stdout
 
 
 def test_folder_without_a_dataset_ends_with_the_next_action(tmp_path: Path):

@@ -70,6 +70,17 @@ def test_shifted_boundaries_come_nearer_the_truth(corpus: list[tuple[Frames, lis
     assert np.median(after) < 0.6 * np.median(before)
 
 
+def test_last_words_that_the_first_pass_took_for_a_pause_are_given_back(corpus: list[tuple[Frames, list[Interval]]]) -> None:
+    model = learned(corpus)
+    for values, phones in corpus:
+        *spoken, last, pause = phones
+        assert pause.label == SILENCE
+        heard = [Interval(phone.label, phone.start_s * 0.85, phone.end_s * 0.85) for phone in [*spoken, last]]
+        assert pause.start_s - heard[-1].end_s > 2 * REACH_S
+        first = [*heard, Interval(SILENCE, heard[-1].end_s, pause.end_s)]
+        assert moved(first, segment(values, first, model, REACH_S))[-1].start_s == pytest.approx(pause.start_s, abs=0.03)
+
+
 def test_refined_phones_tile_as_before(corpus: list[tuple[Frames, list[Interval]]]) -> None:
     model = learned(corpus)
     for values, phones in corpus:
