@@ -21,8 +21,7 @@ from pipeline.shards import read_table, write_rejects, write_table
 from pipeline.stage import finish, run_main
 from pipeline.storage import Bucket, Root, local_copy, opened
 from schemas.errors import CorpusError, RowError
-from schemas.params import AlignParams, CorpusParams, Section, TextGridParams, corpus_params, load_params
-from schemas.reasons import Reason
+from schemas.params import AlignParams, CorpusParams, Name, Section, TextGridParams, corpus_params, load_params
 from schemas.tables.alignments import ALIGNMENTS
 from schemas.tables.rejects import reject_row
 from schemas.tables.utterances import UTTERANCES
@@ -33,7 +32,7 @@ _COLUMNS = ("utterance_id", "speaker", "audio_path", "text", "language", "n_samp
 class AlignStageParams(Section):
     """What this stage reads of `params.yaml`."""
 
-    corpora: dict[str, CorpusParams]
+    corpora: dict[Name, CorpusParams]
     align: AlignParams
 
 
@@ -77,8 +76,8 @@ def run(corpus: CorpusParams, params: AlignParams, root: Root, utterances: Path,
         case "mfa":
             outcomes = align_mfa(spoken, root, params.mfa, local_workers())
             done = sort_rows(spoken, lambda one: _alignment_or_raise(outcomes[one.utterance_id]))
-    aligned, broken = _whole_rows(done.aligned)
-    rejects = [*done.rejected, *broken]
+    aligned, broken = ALIGNMENTS.whole_rows(ALIGNMENTS.table(done.aligned))
+    rejects = [*done.rejected, *(reject_row(utterance_id, "align", fault) for utterance_id, fault in broken.items())]
     write_table(out / "alignments.parquet", aligned, ALIGNMENTS)
     write_rejects(out / "rejects.parquet", rejects)
     remove_partials(out)
@@ -153,15 +152,6 @@ def spoken_of(table: pa.Table) -> list[Spoken]:
         )
         for row in table.to_pylist()
     ]
-
-
-def _whole_rows(rows: list[Row]) -> tuple[pa.Table, list[Row]]:
-    """The table of the rows that keep the contract, and rejects of those that break it."""
-    table = ALIGNMENTS.table(rows)
-    broken = {row.index: row.detail for row in ALIGNMENTS.broken_rows(table)}
-    ids = table.column("utterance_id")
-    rejects = [reject_row(ids[index].as_py(), "align", RowError(Reason.CONTRACT_BROKEN, detail)) for index, detail in broken.items()]
-    return table.filter(pa.array([index not in broken for index in range(table.num_rows)], pa.bool_())), rejects
 
 
 def main(

@@ -14,15 +14,12 @@ import pyarrow.compute as pc
 
 from pipeline import shards
 from pipeline.quality import AudioMeasures
-from schemas.errors import RowError, TableError
+from schemas.errors import RowError
 from schemas.reasons import Reason
-from schemas.tables.contract import Contract
 from schemas.tables.features import PART_COLUMNS, PARTS, features_contract
 from schemas.tables.quality import QUALITY
-from schemas.tables.rejects import REJECTS
 from schemas.tables.speakers import PITCH_SAMPLES
 
-_UNUSABLE = (TableError, pa.ArrowInvalid, OSError)
 _POOLED = ("pitch", "energy", "durations")
 
 Row = dict[str, Any]
@@ -42,7 +39,7 @@ class StoredShard:
         try:
             self._contract = features_contract(shards.band_count(path))
             names = shards.read_table(path, self._contract, ["utterance_id", "fingerprint", "fingerprints"]).to_pylist()
-        except _UNUSABLE:
+        except shards.UNUSABLE:
             names = []
         self._rows = {row["utterance_id"]: _Identity(at, row["fingerprint"], row["fingerprints"]) for at, row in enumerate(names)}
 
@@ -88,7 +85,7 @@ class StoredQuality:
     """A shard of quality as an earlier run left it."""
 
     def __init__(self, path: Path) -> None:
-        self._rows = _rows(path, QUALITY)
+        self._rows = shards.rows_before(path, QUALITY)
         names = [field.name for field in dataclasses.fields(AudioMeasures)]
         self._measures = {row["fingerprint"]: AudioMeasures(**{name: row[name] for name in names}) for row in self._rows}
 
@@ -103,18 +100,10 @@ class StoredQuality:
 
 def stored_samples(path: Path) -> dict[str, Row]:
     """Rows of the first pass's histograms by their fingerprint."""
-    return {row["fingerprint"]: row for row in _rows(path, PITCH_SAMPLES)}
+    return {row["fingerprint"]: row for row in shards.rows_before(path, PITCH_SAMPLES)}
 
 
 def stored_faults(path: Path) -> dict[str, RowError]:
-    """Why rows were rejected, by the fingerprint of all that their fault follows from; see `LASTING`."""
-    rows = _rows(path, REJECTS)
-    return {row["fingerprint"]: RowError(Reason(row["reason"]), row["detail"], row["value"]) for row in rows if row["fingerprint"]}
-
-
-def _rows(path: Path, contract: Contract, columns: list[str] | None = None) -> list[Row]:
-    try:
-        rows: list[Row] = shards.read_table(path, contract, columns).to_pylist()
-    except _UNUSABLE:
-        return []
-    return rows
+    """Why rows were rejected, by the fingerprint of all that their fault follows from."""
+    rows = shards.lasting_rejects(path)
+    return {row["fingerprint"]: RowError(Reason(row["reason"]), row["detail"], row["value"]) for row in rows}

@@ -3,35 +3,28 @@
 A first pass depends on its own utterance alone; what refinement made of it, also on the utterances that the model was learned on.
 """
 
-import hashlib
-import json
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-import pyarrow as pa
-
 from pipeline.aligners.alignment import Spoken
 from pipeline.aligners.pocketsphinx import low_score
 from pipeline.aligners.rows import Row, Sorted
-from pipeline.shards import read_table, write_table
-from schemas.errors import TableError
+from pipeline.digests import digest
+from pipeline.shards import lasting_rejects, rows_before, write_table
 from schemas.params import PocketsphinxParams
 from schemas.reasons import LASTING, Reason
 from schemas.tables.alignments import FIRST_PASS, REFINED
-from schemas.tables.contract import Contract
-from schemas.tables.rejects import REJECTS, reject_row
+from schemas.tables.rejects import reject_row
 
 CODE_VERSION = 1  # raise it when a change of code changes first passes: all are then made again
 REFINE_VERSION = 1  # the same of refinement
-
 
 FILE, REFINED_FILE = "first_pass.parquet", "refined.parquet"
 _PARAMS = {"oov", "boundary_shift_s"}  # the limits of scores are held afterwards
 _ALIGNED_BY = ("pocketsphinx", "espeakng-loader", "num2words", "panphon", "numpy", "soundfile", "soxr")
 _REFINED_BY = ("numpy", "scipy", "panphon", "soundfile", "soxr")
-_UNUSABLE = (TableError, pa.ArrowInvalid, OSError)
 
 
 class Before(NamedTuple):
@@ -45,18 +38,18 @@ class Before(NamedTuple):
 def fingerprint(one: Spoken, audio_sha256: str, params: PocketsphinxParams) -> str:
     """SHA-256 of all that a first pass depends on: recording, text, language, parameters, libraries, code."""
     own = [audio_sha256, one.text, one.language, one.audio_path]  # details of faults name the file
-    return _digest(own, params.model_dump(include=_PARAMS), _versions(_ALIGNED_BY), CODE_VERSION)
+    return digest(own, params.model_dump(include=_PARAMS), _versions(_ALIGNED_BY), CODE_VERSION)
 
 
 def refined_fingerprints(learned_on: list[str], fingerprints: dict[str, str], params: PocketsphinxParams) -> dict[str, str]:
     """SHA-256 of all that a refinement depends on, by id, from those of first passes and the ids that the model is learned on."""
-    model = _digest([fingerprints[one] for one in learned_on], params.refine_reach_s, _versions(_REFINED_BY), REFINE_VERSION)
-    return {utterance_id: _digest(model, own) for utterance_id, own in fingerprints.items()}
+    model = digest([fingerprints[one] for one in learned_on], params.refine_reach_s, _versions(_REFINED_BY), REFINE_VERSION)
+    return {utterance_id: digest(model, own) for utterance_id, own in fingerprints.items()}
 
 
 def refined_before(folder: Path) -> dict[str, Row]:
     """Rows of `REFINED` that an earlier run left, by fingerprint."""
-    return {str(row["fingerprint"]): row for row in _rows(folder / REFINED_FILE, REFINED)}
+    return {str(row["fingerprint"]): row for row in rows_before(folder / REFINED_FILE, REFINED)}
 
 
 def forget(folder: Path) -> None:
@@ -67,8 +60,8 @@ def forget(folder: Path) -> None:
 
 def made_before(heard: list[tuple[Spoken, str]], params: PocketsphinxParams, folder: Path) -> Before:
     """What an earlier run left in `folder` for these utterances and hashes of their files, and the utterances that are left to align."""
-    aligned = {str(row.pop("fingerprint")): row for row in _rows(folder / FILE, FIRST_PASS)}
-    faults = {row["fingerprint"]: row for row in _rows(folder / "rejects.parquet", REJECTS) if row["fingerprint"]}
+    aligned = {str(row.pop("fingerprint")): row for row in rows_before(folder / FILE, FIRST_PASS)}
+    faults = {row["fingerprint"]: row for row in lasting_rejects(folder / "rejects.parquet")}
     before = Before(Sorted([], []), {one.utterance_id: fingerprint(one, sha256, params) for one, sha256 in heard}, [])
     for one, sha256 in heard:
         key = before.fingerprints[one.utterance_id]
@@ -84,9 +77,7 @@ def made_before(heard: list[tuple[Spoken, str]], params: PocketsphinxParams, fol
 def keep(done: Sorted, fingerprints: dict[str, str], folder: Path) -> Sorted:
     """Write the aligned rows for a later run, and return all with the fingerprints of lasting faults."""
     table = FIRST_PASS.table([row | {"fingerprint": fingerprints[str(row["utterance_id"])]} for row in done.aligned])
-    broken = {row.index for row in FIRST_PASS.broken_rows(table)}
-    whole = table.filter(pa.array([index not in broken for index in range(table.num_rows)], pa.bool_()))
-    write_table(folder / FILE, whole, FIRST_PASS)
+    write_table(folder / FILE, FIRST_PASS.whole_rows(table)[0], FIRST_PASS)
     return Sorted(done.aligned, [_marked(row, fingerprints) for row in done.rejected])
 
 
@@ -107,18 +98,6 @@ def held_to_score(done: Sorted, params: PocketsphinxParams, languages: dict[str,
 def _marked(row: Row, fingerprints: dict[str, str]) -> Row:
     lasts = Reason(str(row["reason"])) in LASTING
     return row | {"fingerprint": fingerprints[str(row["utterance_id"])] if lasts else None}
-
-
-def _rows(path: Path, contract: Contract) -> list[Row]:
-    try:
-        rows: list[Row] = read_table(path, contract).to_pylist()
-    except _UNUSABLE:
-        return []
-    return rows
-
-
-def _digest(*values: object) -> str:
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 @cache

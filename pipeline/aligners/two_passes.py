@@ -4,7 +4,6 @@ import shutil
 import sys
 from dataclasses import asdict
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -16,6 +15,7 @@ from pipeline.aligners import first_pass, pocketsphinx, refine
 from pipeline.aligners.alignment import Alignment, Spoken
 from pipeline.aligners.rows import BATCH_UTTERANCES, Row, Sorted, crashed, joined, sort_rows
 from pipeline.cluster import in_batches, map_batches, one_cluster
+from pipeline.digests import digest, lowest_hashed
 from pipeline.files import whole_file
 from pipeline.shards import write_table
 from pipeline.storage import Root, absolute, local_copy
@@ -103,7 +103,7 @@ def refine_batch(batch: list[FirstPass], root: Root, model: refine.Model, reach_
 
 def _frames(root: Root, one: FirstPass, kept: Path | None, again: bool) -> refine.Frames:
     """`refine.frames` of an utterance, read from the folder `kept` or written there; float32 holds their 1/256 exactly."""
-    path = kept / f"{sha256(one.utterance_id.encode()).hexdigest()}.npy" if kept is not None else None
+    path = kept / f"{digest(one.utterance_id)}.npy" if kept is not None else None
     if path is not None and path.is_file():
         values: refine.Frames = np.load(path, allow_pickle=False).astype(np.float64)
         return values
@@ -135,7 +135,7 @@ def learned_on(first: list[FirstPass], params: PocketsphinxParams, root: Root) -
                 f"`refine_list: {params.refine_list}` names {len(first)} aligned utterances, "
                 f"refine_min_utterances={params.refine_min_utterances} are needed; add ids of the alignments table, one a line"
             )
-    return sorted(first, key=lambda one: sha256(one.utterance_id.encode()).digest())[: params.refine_max_utterances]
+    return lowest_hashed(first, params.refine_max_utterances, lambda one: one.utterance_id)
 
 
 def _listed(root: Root, name: str) -> set[str]:

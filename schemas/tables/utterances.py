@@ -4,7 +4,6 @@
 bytes do not depend on where the corpus lies.
 """
 
-import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
 
@@ -41,16 +40,10 @@ _ARROW = pa.schema(
 )
 
 
-def _summary(table: pa.Table) -> pd.DataFrame:
-    frame: pd.DataFrame = table.to_pandas()
-    return frame
-
-
 UTTERANCES = Contract(
     name="utterances",
     arrow=_ARROW,
     primary_key="utterance_id",
-    summary=_summary,
     rows=pandera.DataFrameSchema(
         {
             "utterance_id": pandera.Column(
