@@ -23,7 +23,7 @@ from pipeline.pitch_limits import Limits
 from pipeline.quality import failure, phone_measures
 from pipeline.shard_crashes import ShardRows
 from pipeline.storage import Root
-from pipeline.stored import StoredQuality, StoredShard, stored_faults
+from pipeline.stored import DamagedError, StoredQuality, StoredShard, stored_faults
 from schemas.errors import RowError, StorageError
 from schemas.params import ExtractParams, QualityParams
 from schemas.tables.alignments import Interval
@@ -108,7 +108,11 @@ def extract_shards(places: Places, params: ExtractTaskParams, corpus: CorpusFact
     for shard in plan:
         numbers = zip(np.sort(shard.utterances).tolist(), shard.alignments.tolist(), strict=True)  # both tables are sorted by id
         rows = [(utterances[at], alignments[aligned_at]) for at, aligned_at in numbers]
-        done.append(_extract_shard(places, params, corpus, faults, shard.index, rows))
+        try:
+            done.append(_extract_shard(places, params, corpus, faults, shard.index, rows))
+        except DamagedError:  # as if it were not there
+            _shard_path(places, params, shard.index, "features").unlink()
+            done.append(_extract_shard(places, params, corpus, faults, shard.index, rows))
     return done
 
 
@@ -135,7 +139,7 @@ def _extract_shard(
     rows: list[tuple[dict[str, Any], dict[str, Any]]],
 ) -> ShardDone:
     contract = features_contract(params.mel.n_mels)
-    path, quality_path = (places.out / shards.shard_name(index, params.extract.n_shards, table) for table in ("features", "quality"))
+    path, quality_path = (_shard_path(places, params, index, table) for table in ("features", "quality"))
     earlier, made_by = Earlier(StoredShard(path), StoredQuality(quality_path), faults), recipe(params)
     outcomes: dict[str, Outcome] = {}
     identities: dict[str, Identity] = {}
@@ -146,7 +150,7 @@ def _extract_shard(
         identities[utterance_id] = identity
         try:
             outcomes[utterance_id] = _outcome(identity, utterance, alignment, places, params, corpus, earlier)
-        except StorageError:
+        except (StorageError, DamagedError):
             raise
         except Exception as error:
             rejects.append(reject_row(utterance_id, "extract", error, identity.faults))
@@ -163,6 +167,10 @@ def _extract_shard(
         shards.write_table(path, table, contract, params.extract.row_group_rows, rows_checked=True)
         names.append(path.name)
     return ShardDone(names, table.num_rows, rejects, computed)
+
+
+def _shard_path(places: Places, params: ExtractTaskParams, index: int, table: str) -> Path:
+    return places.out / shards.shard_name(index, params.extract.n_shards, table)
 
 
 def _identity(utterance: dict[str, Any], alignment: dict[str, Any], made_by: Recipe, limits: tuple[float, float]) -> Identity:

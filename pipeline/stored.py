@@ -31,6 +31,10 @@ class _Identity(NamedTuple):
     parts: dict[str, str]
 
 
+class DamagedError(Exception):
+    """A shard's rows cannot be read, although their fingerprints can."""
+
+
 class StoredShard:
     """A shard of features as an earlier run left it; its bands may be of another number."""
 
@@ -53,7 +57,13 @@ class StoredShard:
         return utterance_id in self._rows and self._rows[utterance_id].fingerprint == fingerprint
 
     def kept(self, utterance_id: str, parts: dict[str, str]) -> dict[str, Row]:
-        """Columns by part (see `PART_COLUMNS`) of those parts of the row whose fingerprints are `parts`'; list columns as arrays."""
+        """Columns by part (see `PART_COLUMNS`) of those parts of the row whose fingerprints are `parts`'; list columns as arrays.
+
+        Raises
+        ------
+        DamagedError
+            As `rows`.
+        """
         if utterance_id not in self._rows:
             return {}
         row = self._rows[utterance_id]
@@ -62,12 +72,15 @@ class StoredShard:
         return {part: {name: _plain(self._table.column(name)[row.at]) for name in PART_COLUMNS[part]} for part in same}
 
     def rows(self, utterance_ids: list[str]) -> pa.Table:
-        """These rows, whole, in the file's order."""
+        """These rows, whole, in the file's order; raises `DamagedError`."""
         return self._table.filter(pc.is_in(self._table.column("utterance_id"), value_set=pa.array(utterance_ids, pa.string())))
 
     @cached_property
     def _table(self) -> pa.Table:
-        return shards.read_table(self._path, self._contract).combine_chunks()
+        try:
+            return shards.read_table(self._path, self._contract).combine_chunks()
+        except shards.UNUSABLE as error:
+            raise DamagedError(self._path.name) from error
 
 
 def _plain(value: pa.Scalar) -> Any:
