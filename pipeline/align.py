@@ -11,7 +11,7 @@ import typer
 from pipeline.aligners import first_pass
 from pipeline.aligners.alignment import Alignment, Spoken
 from pipeline.aligners.mfa import align_mfa
-from pipeline.aligners.rows import BATCH_UTTERANCES, Row, Sorted, crashed, joined, sort_rows
+from pipeline.aligners.rows import BATCH_UTTERANCES, Results, Row, align_each, crashed, joined
 from pipeline.aligners.textgrid import TextGridFolder, align_textgrid
 from pipeline.aligners.two_passes import align_corpus
 from pipeline.cluster import in_batches, map_batches
@@ -75,7 +75,7 @@ def run(corpus: CorpusParams, params: AlignParams, root: Root, utterances: Path,
             done = _by_textgrid(spoken, _textgrid_folder(root, corpus.textgrid_dir), params.textgrid)
         case "mfa":
             outcomes = align_mfa(spoken, root, params.mfa, local_workers())
-            done = sort_rows(spoken, lambda one: _alignment_or_raise(outcomes[one.utterance_id]))
+            done = align_each(spoken, lambda one: _alignment_or_raise(outcomes[one.utterance_id]))
     aligned, broken = ALIGNMENTS.whole_rows(ALIGNMENTS.table(done.aligned))
     rejects = [*done.rejected, *(reject_row(utterance_id, "align", fault) for utterance_id, fault in broken.items())]
     write_table(out / "alignments.parquet", aligned, ALIGNMENTS)
@@ -84,7 +84,7 @@ def run(corpus: CorpusParams, params: AlignParams, root: Root, utterances: Path,
     finish("align", len(spoken), aligned.num_rows, rejects, params.max_reject_share, metrics)
 
 
-def align_textgrid_batch(batch: list[tuple[Spoken, str]], folder: Root, params: TextGridParams) -> Sorted:
+def align_textgrid_batch(batch: list[tuple[Spoken, str]], folder: Root, params: TextGridParams) -> Results:
     """A worker's task: read some TextGrids, each given by its path below the folder."""
     paths = {one.utterance_id: path for one, path in batch}
 
@@ -92,10 +92,10 @@ def align_textgrid_batch(batch: list[tuple[Spoken, str]], folder: Root, params: 
         with local_copy(folder, paths[one.utterance_id], again=False) as file:
             return align_textgrid(file, one, params)
 
-    return sort_rows([one for one, _ in batch], align)
+    return align_each([one for one, _ in batch], align)
 
 
-def _by_textgrid(spoken: list[Spoken], folder: Root, params: TextGridParams) -> Sorted:
+def _by_textgrid(spoken: list[Spoken], folder: Root, params: TextGridParams) -> Results:
     files = TextGridFolder(folder)
     stems = Counter(PurePosixPath(one.audio_path).stem for one in spoken)
     found: list[tuple[Spoken, str]] = []
@@ -107,7 +107,7 @@ def _by_textgrid(spoken: list[Spoken], folder: Root, params: TextGridParams) -> 
             rejected.append(reject_row(one.utterance_id, "align", error))
     task = partial(align_textgrid_batch, folder=folder, params=params)
     done = joined(map_batches(task, in_batches(found, BATCH_UTTERANCES), "align", lambda one, error: crashed(one[0], error)))
-    return Sorted(done.aligned, [*rejected, *done.rejected])
+    return Results(done.aligned, [*rejected, *done.rejected])
 
 
 def _textgrid_folder(root: Root, textgrid_dir: str) -> Root:

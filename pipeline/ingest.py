@@ -12,7 +12,7 @@ import typer
 
 from pipeline.audio import AudioProbe, file_sha256, probe
 from pipeline.cluster import in_batches, map_batches
-from pipeline.corpora import Candidate, adapter_named
+from pipeline.corpora import ADAPTERS, Candidate
 from pipeline.corpora.listing import Listing, list_corpus
 from pipeline.files import remove_partials
 from pipeline.shards import rows_before, write_rejects, write_table
@@ -65,7 +65,7 @@ def run(corpus_name: str, corpus: CorpusParams, params: IngestParams, root: Root
     TooManyRejectsError
         After both tables are written.
     """
-    listing = list_corpus(corpus_name, corpus, root, adapter_named(corpus.adapter))
+    listing = list_corpus(corpus_name, corpus, root, ADAPTERS[corpus.adapter])
     rejects = [reject_row(utterance_id, "ingest", error) for utterance_id, error in listing.faults.items()]
     rows: list[Row] = []
     probes = _probe_all(listing, params, out / "probes.parquet", f"ingest {corpus_name}")

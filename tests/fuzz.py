@@ -20,7 +20,7 @@ import soundfile as sf
 from pipeline.aligners.alignment import Spoken
 from pipeline.aligners.textgrid import align_textgrid, read_textgrid, write_textgrid
 from pipeline.audio import load, probe
-from pipeline.corpora import adapter_named
+from pipeline.corpora import ADAPTERS
 from pipeline.corpora.listing import list_corpus
 from pipeline.text.normalise import words
 from schemas.errors import CorpusError, RowError
@@ -203,7 +203,7 @@ def _list_case(kind: str, root: Path) -> Callable[[int], bool]:
     def run(seed: int) -> bool:
         (root / name).write_bytes(mutated(data, seed))
         try:
-            listing = list_corpus("c", params, root, adapter_named(adapter))
+            listing = list_corpus("c", params, root, ADAPTERS[adapter])
         except CorpusError:
             assert kind in ("csv", "tsv")  # the line with the columns' names is broken: nothing can be read
             return False

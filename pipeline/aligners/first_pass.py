@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from pipeline.aligners.alignment import Spoken
 from pipeline.aligners.pocketsphinx import low_score
-from pipeline.aligners.rows import Row, Sorted
+from pipeline.aligners.rows import Results, Row
 from pipeline.digests import digest
 from pipeline.shards import lasting_rejects, rows_before, write_table
 from schemas.params import PocketsphinxParams
@@ -30,7 +30,7 @@ _REFINED_BY = ("numpy", "scipy", "panphon", "soundfile", "soxr")
 class Before(NamedTuple):
     """Aligned rows and rejects of utterances whose first pass need not be made."""
 
-    done: Sorted
+    done: Results
     fingerprints: dict[str, str]
     left: list[tuple[Spoken, str]]
 
@@ -62,7 +62,7 @@ def made_before(heard: list[tuple[Spoken, str]], params: PocketsphinxParams, fol
     """What an earlier run left in `folder` for these utterances and hashes of their files, and the utterances that are left to align."""
     aligned = {str(row.pop("fingerprint")): row for row in rows_before(folder / FILE, FIRST_PASS)}
     faults = {row["fingerprint"]: row for row in lasting_rejects(folder / "rejects.parquet")}
-    before = Before(Sorted([], []), {one.utterance_id: fingerprint(one, sha256, params) for one, sha256 in heard}, [])
+    before = Before(Results([], []), {one.utterance_id: fingerprint(one, sha256, params) for one, sha256 in heard}, [])
     for one, sha256 in heard:
         key = before.fingerprints[one.utterance_id]
         if key in aligned:
@@ -74,16 +74,16 @@ def made_before(heard: list[tuple[Spoken, str]], params: PocketsphinxParams, fol
     return before
 
 
-def keep(done: Sorted, fingerprints: dict[str, str], folder: Path) -> Sorted:
+def keep(done: Results, fingerprints: dict[str, str], folder: Path) -> Results:
     """Write the aligned rows for a later run, and return all with the fingerprints of lasting faults."""
     table = FIRST_PASS.table([row | {"fingerprint": fingerprints[str(row["utterance_id"])]} for row in done.aligned])
     write_table(folder / FILE, FIRST_PASS.whole_rows(table)[0], FIRST_PASS)
-    return Sorted(done.aligned, [_marked(row, fingerprints) for row in done.rejected])
+    return Results(done.aligned, [_marked(row, fingerprints) for row in done.rejected])
 
 
-def held_to_score(done: Sorted, params: PocketsphinxParams, languages: dict[str, str]) -> Sorted:
+def held_to_score(done: Results, params: PocketsphinxParams, languages: dict[str, str]) -> Results:
     """Rows whose score is below the limit of their language become rejects: after `keep`, so that a moved limit aligns nothing again."""
-    held = Sorted([], [*done.rejected])
+    held = Results([], [*done.rejected])
     for row in done.aligned:
         score = row["score"]
         assert isinstance(score, float)

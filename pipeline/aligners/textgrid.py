@@ -122,8 +122,9 @@ def _files_below(folder: Root) -> Iterator[PurePosixPath]:
     if isinstance(folder, Bucket):
         yield from (PurePosixPath(path) for path, _ in folder.objects() if PurePosixPath(path).as_posix() == path)
         return
+    real = folder.resolve()
     for path in folder.rglob("*"):
-        if path.is_file() and path.resolve().is_relative_to(folder.resolve()):
+        if path.is_file() and path.resolve().is_relative_to(real):
             yield PurePosixPath(path.relative_to(folder).as_posix())
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from pipeline import audio
 from pipeline.aligners import first_pass, pocketsphinx, refine
 from pipeline.aligners.alignment import Alignment, Spoken
-from pipeline.aligners.rows import BATCH_UTTERANCES, Row, Sorted, crashed, joined, sort_rows
+from pipeline.aligners.rows import BATCH_UTTERANCES, Results, Row, align_each, crashed, joined
 from pipeline.cluster import in_batches, map_batches, one_cluster
 from pipeline.digests import digest, lowest_hashed
 from pipeline.files import whole_file
@@ -54,7 +54,7 @@ class RefinedBatch(NamedTuple):
     rejected: list[Row]
 
 
-def align_pocketsphinx_batch(batch: list[tuple[Spoken, str]], root: Root, params: PocketsphinxParams) -> Sorted:
+def align_pocketsphinx_batch(batch: list[tuple[Spoken, str]], root: Root, params: PocketsphinxParams) -> Results:
     """A worker's task: load and align some utterances, each with its file's hash, with this process's decoder."""
     aligner = pocketsphinx.process_aligner(params.model_copy(update=_ANY_SCORE))
     hashes = {one.utterance_id: sha256 for one, sha256 in batch}
@@ -65,7 +65,7 @@ def align_pocketsphinx_batch(batch: list[tuple[Spoken, str]], root: Root, params
             samples = audio.load_unchanged(file, hashes[one.utterance_id], pocketsphinx.SAMPLE_RATE_HZ)
         return aligner.align(one, samples)
 
-    return sort_rows([one for one, _ in batch], align)
+    return align_each([one for one, _ in batch], align)
 
 
 def refine_statistics_batch(
@@ -161,7 +161,7 @@ def learn_refinement(heard: list[FirstPass], params: PocketsphinxParams, root: R
     return model
 
 
-def align_corpus(heard: list[tuple[Spoken, str]], params: PocketsphinxParams, root: Root, out: Path) -> Sorted:
+def align_corpus(heard: list[tuple[Spoken, str]], params: PocketsphinxParams, root: Root, out: Path) -> Results:
     """Align a corpus; its utterances come with the sha256 of their files. Boundaries depend on all of the corpus where they are refined.
 
     Parameters
@@ -225,10 +225,10 @@ def _refine(left: list[FirstPass], heard: list[FirstPass], params: PocketsphinxP
         return list(map_batches(last, in_batches(left, BATCH_UTTERANCES), "refined", _crashed))
 
 
-def _held_to_fit(done: Sorted, parts: list[RefinedBatch], params: PocketsphinxParams) -> Sorted:
+def _held_to_fit(done: Results, parts: list[RefinedBatch], params: PocketsphinxParams) -> Results:
     """The aligned rows with their refined phones; those that fit badly become rejects."""
     refined = {one.utterance_id: one for part in parts for one in part.moved}
-    kept = Sorted([], [*done.rejected, *(row for part in parts for row in part.rejected)])
+    kept = Results([], [*done.rejected, *(row for part in parts for row in part.rejected)])
     for row in done.aligned:
         one = refined.get(str(row["utterance_id"]))
         if one is None:

@@ -13,7 +13,7 @@ import yaml
 
 from pipeline.align import AlignStageParams, main, run
 from pipeline.aligners import two_passes
-from pipeline.aligners.rows import Sorted
+from pipeline.aligners.rows import Results
 from pipeline.aligners.textgrid import write_textgrid
 from pipeline.audio import probe
 from pipeline.shards import write_table
@@ -139,7 +139,7 @@ def test_pocketsphinx_bytes_are_the_same_for_any_batches_and_workers(
 ) -> None:
     root, utterances = speech
 
-    def here(task: Callable[..., Sorted], batches: list[list[object]], label: str, lost: object) -> list[Sorted]:
+    def here(task: Callable[..., Results], batches: list[list[object]], label: str, lost: object) -> list[Results]:
         return [task(batch) for batch in reversed(batches)]
 
     def files(name: str) -> list[bytes]:
