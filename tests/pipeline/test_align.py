@@ -23,8 +23,9 @@ from schemas.params import AlignerName, CorpusParams, load_params
 from schemas.tables.alignments import ALIGNMENTS, SILENCE, Interval
 from schemas.tables.rejects import REJECTS
 from schemas.tables.utterances import UTTERANCES
+from tests.conftest import PROJECT
+from tests.rows import utterance_row
 
-PROJECT = Path(__file__).resolve().parents[2]
 PARAMS = load_params(PROJECT / "params.yaml", AlignStageParams)
 REFINED = PARAMS.align.pocketsphinx.model_copy(update={"refine_min_utterances": 3})
 ALIGN = PARAMS.align.model_copy(update={"max_reject_share": 1.0, "pocketsphinx": REFINED})
@@ -41,23 +42,8 @@ def utterance(root: Path, name: str, text: str) -> dict[str, object]:
         known = {"sample_rate_hz": found.sample_rate_hz, "n_samples": found.n_samples, "duration_s": found.duration_s}
         known["audio_sha256"] = found.sha256
     except RowError:  # a file that went bad after ingest
-        known = {"sample_rate_hz": 16000, "n_samples": 16000, "duration_s": 1.0}
-    return {
-        "utterance_id": f"c/anna/{Path(name).stem}",
-        "corpus": "c",
-        "speaker": "c/anna",
-        "emotion": "neutral",
-        "emotion_label": "",
-        "intensity": None,
-        "language": "en-us",
-        "gender": "female",
-        "text": text,
-        "audio_path": name,
-        "audio_sha256": "0" * 64,
-        "n_channels": 1,
-        "peak_db": -3.0,
-        "split": "train",
-    } | known
+        known = {}
+    return utterance_row(f"c/anna/{Path(name).stem}", speaker="c/anna", language="en-us", text=text, audio_path=name, **known)
 
 
 def tone(path: Path, seconds: float = 1.0) -> None:

@@ -25,6 +25,7 @@ from schemas.tables.rejects import REJECTS
 from schemas.tables.speakers import PITCH_LIMITS, PITCH_SAMPLES
 from schemas.tables.utterances import UTTERANCES
 from tests.conftest import PROJECT
+from tests.rows import alignment_row, utterance_row
 
 RATE_HZ = 16000  # not the grid's, so that every test passes through resampling
 PITCH_HZ = {"low": 110.0, "high": 240.0}
@@ -59,18 +60,12 @@ class Corpus:
         self.record(path, PITCH_HZ[speaker], duration_s)
         utterance_id = f"toy/{speaker}/{stem}"
         n_samples = round(duration_s * RATE_HZ)
-        self.utterances.append({
-            "utterance_id": utterance_id, "corpus": "toy", "speaker": f"toy/{speaker}", "emotion": "happy", "emotion_label": "",
-            "intensity": None, "language": "en-us", "gender": "unknown", "text": "a tone", "audio_path": path.name,
-            "audio_sha256": audio.file_sha256(path), "sample_rate_hz": RATE_HZ, "n_samples": n_samples, "n_channels": 1,
-            "duration_s": n_samples / RATE_HZ, "peak_db": -6.0, "split": "train",
-        })  # fmt: skip
+        of_file = {"audio_path": path.name, "audio_sha256": audio.file_sha256(path), "sample_rate_hz": RATE_HZ, "n_samples": n_samples}
+        of_file["duration_s"] = n_samples / RATE_HZ
+        self.utterances.append(utterance_row(utterance_id, corpus="toy", speaker=f"toy/{speaker}", text="a tone", **of_file))
         edges_s = [0.0, 0.1, duration_s - 0.1, n_samples / RATE_HZ]
         phones = [{"label": label, "start_s": edges_s[at], "end_s": edges_s[at + 1]} for at, label in enumerate(["sil", "a", "sil"])]
-        self.alignments.append({
-            "utterance_id": utterance_id, "words": [], "phones": phones, "duration_s": n_samples / RATE_HZ, "score": None,
-            "text_read": "", "aligner": "textgrid",
-        })  # fmt: skip
+        self.alignments.append(alignment_row(utterance_id, phones=phones, duration_s=n_samples / RATE_HZ))
 
     def record(self, path: Path, f0_hz: float, duration_s: float) -> None:
         """Write a tone of five harmonics with 0.1 s of silence on both sides."""
