@@ -26,7 +26,7 @@ from pipeline.align import AlignStageParams, spoken_of
 from pipeline.aligners.alignment import Spoken
 from pipeline.aligners.pocketsphinx import LOWEST_SCORE, SAMPLE_RATE_HZ, process_aligner
 from pipeline.aligners.refine import Model
-from pipeline.aligners.two_passes import FirstPass, learn_refinement, learned_on, refine_batch
+from pipeline.aligners.refine_corpus import FirstPass, learn_refinement, learned_on, refine_batch
 from pipeline.cluster import in_batches, map_batches, one_cluster
 from pipeline.shards import read_table
 from pipeline.stage import run_main

@@ -49,7 +49,7 @@ def refined_fingerprints(learned_on: list[str], fingerprints: dict[str, str], pa
 
 def refined_before(folder: Path) -> dict[str, Row]:
     """Rows of `REFINED` that an earlier run left, by fingerprint."""
-    return {str(row["fingerprint"]): row for row in rows_before(folder / REFINED_FILE, REFINED)}
+    return {row["fingerprint"]: row for row in rows_before(folder / REFINED_FILE, REFINED)}
 
 
 def forget(folder: Path) -> None:
@@ -60,7 +60,7 @@ def forget(folder: Path) -> None:
 
 def made_before(heard: list[tuple[Spoken, str]], params: PocketsphinxParams, folder: Path) -> Before:
     """What an earlier run left in `folder` for these utterances and hashes of their files, and the utterances that are left to align."""
-    aligned = {str(row.pop("fingerprint")): row for row in rows_before(folder / FILE, FIRST_PASS)}
+    aligned = {row.pop("fingerprint"): row for row in rows_before(folder / FILE, FIRST_PASS)}
     faults = {row["fingerprint"]: row for row in lasting_rejects(folder / "rejects.parquet")}
     before = Before(Results([], []), {one.utterance_id: fingerprint(one, sha256, params) for one, sha256 in heard}, [])
     for one, sha256 in heard:
@@ -76,7 +76,7 @@ def made_before(heard: list[tuple[Spoken, str]], params: PocketsphinxParams, fol
 
 def keep(done: Results, fingerprints: dict[str, str], folder: Path) -> Results:
     """Write the aligned rows for a later run, and return all with the fingerprints of lasting faults."""
-    table = FIRST_PASS.table([row | {"fingerprint": fingerprints[str(row["utterance_id"])]} for row in done.aligned])
+    table = FIRST_PASS.table([row | {"fingerprint": fingerprints[row["utterance_id"]]} for row in done.aligned])
     write_table(folder / FILE, FIRST_PASS.whole_rows(table)[0], FIRST_PASS)
     return Results(done.aligned, [_marked(row, fingerprints) for row in done.rejected])
 
@@ -85,19 +85,17 @@ def held_to_score(done: Results, params: PocketsphinxParams, languages: dict[str
     """Rows whose score is below the limit of their language become rejects: after `keep`, so that a moved limit aligns nothing again."""
     held = Results([], [*done.rejected])
     for row in done.aligned:
-        score = row["score"]
-        assert isinstance(score, float)
-        fault = low_score(score, languages[str(row["utterance_id"])], params)
+        fault = low_score(row["score"], languages[row["utterance_id"]], params)
         if fault is None:
             held.aligned.append(row)
         else:
-            held.rejected.append(reject_row(str(row["utterance_id"]), "align", fault))
+            held.rejected.append(reject_row(row["utterance_id"], "align", fault))
     return held
 
 
 def _marked(row: Row, fingerprints: dict[str, str]) -> Row:
-    lasts = Reason(str(row["reason"])) in LASTING
-    return row | {"fingerprint": fingerprints[str(row["utterance_id"])] if lasts else None}
+    lasts = Reason(row["reason"]) in LASTING
+    return row | {"fingerprint": fingerprints[row["utterance_id"]] if lasts else None}
 
 
 @cache

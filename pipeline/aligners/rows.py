@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pipeline.aligners.alignment import Alignment, Spoken
 from schemas.errors import RowError, StorageError
+from schemas.tables.alignments import Interval
 from schemas.tables.rejects import reject_row
 
 BATCH_UTTERANCES = 40  # a task
 
-Row = dict[str, object]
+Row = dict[str, Any]
 
 
 class Results(NamedTuple):
@@ -32,6 +33,11 @@ def align_each(batch: list[Spoken], align: Callable[[Spoken], Alignment]) -> Res
         except Exception as error:  # any fault of one row is a reject; an unexpected one is named internal_error
             done.rejected.append(reject_row(one.utterance_id, "align", error))
     return done
+
+
+def phones_of(row: Row) -> list[Interval]:
+    """Phones of a row of the alignments table."""
+    return [Interval(**phone) for phone in row["phones"]]
 
 
 def crashed(one: Spoken, error: RowError) -> Results:

@@ -12,7 +12,7 @@ import soundfile as sf
 import yaml
 
 from pipeline.align import AlignStageParams, main, run
-from pipeline.aligners import two_passes
+from pipeline.aligners import refine_corpus, two_passes
 from pipeline.aligners.rows import Results
 from pipeline.aligners.textgrid import write_textgrid
 from pipeline.audio import probe
@@ -133,10 +133,12 @@ def test_pocketsphinx_bytes_are_the_same_for_any_batches_and_workers(
         return [(tmp_path / name / f"{table}.parquet").read_bytes() for table in ("alignments", "rejects")]
 
     in_one = files("one_batch")
-    monkeypatch.setattr(two_passes, "BATCH_UTTERANCES", 1)
+    for module in (two_passes, refine_corpus):
+        monkeypatch.setattr(module, "BATCH_UTTERANCES", 1)
     assert files("batches_of_one") == in_one
-    monkeypatch.setattr(two_passes, "BATCH_UTTERANCES", 4)
-    monkeypatch.setattr(two_passes, "map_batches", here)  # one process, last batch first
+    for module in (two_passes, refine_corpus):
+        monkeypatch.setattr(module, "BATCH_UTTERANCES", 4)
+        monkeypatch.setattr(module, "map_batches", here)  # one process, last batch first
     assert files("one_process_backwards") == in_one
     assert pq.read_table(tmp_path / "one_batch" / "alignments.parquet").column("utterance_id").to_pylist() == [
         f"c/anna/u{n}" for n in range(4)

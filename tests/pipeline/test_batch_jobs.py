@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from pipeline import cluster as dask_cluster
+from pipeline import cluster_watch
 from pipeline.batch_jobs import submitted_cluster
 from pipeline.cluster_profile import Batch
 from schemas.errors import ClusterError
@@ -117,8 +118,8 @@ def test_work_runs_in_the_jobs_and_the_jobs_end_with_it(
 def test_a_job_that_ends_is_submitted_again(
     jobs: Path, through: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, workers_per_job: int
 ):
-    monkeypatch.setattr(dask_cluster, "_JOB_LOST_S", 1.0)
-    monkeypatch.setattr(dask_cluster, "_LOOK_S", 0.5)
+    monkeypatch.setattr(cluster_watch, "_JOB_LOST_S", 1.0)
+    monkeypatch.setattr(cluster_watch, "_LOOK_S", 0.5)
     through(jobs=1, workers_per_job=workers_per_job)
     go_on, began = tmp_path / "go_on", tmp_path / "go_on.began"
     results = dask_cluster.map_batches(held, [[str(go_on)]], "held")
@@ -132,13 +133,13 @@ def test_a_job_that_ends_is_submitted_again(
         if began.exists() and len(began.read_text().split()) > 1:
             go_on.touch()
 
-    watched = dask_cluster._Watch.look
+    watched = cluster_watch._Watch.look
 
     def both(watch: Any) -> None:
         look()
         watched(watch)
 
-    monkeypatch.setattr(dask_cluster._Watch, "look", both)
+    monkeypatch.setattr(cluster_watch._Watch, "look", both)
     assert len(list(results)) == 1
     assert len(list(jobs.glob("*.sh"))) == 2
 
