@@ -12,7 +12,7 @@ from pipeline.aligners import first_pass
 from pipeline.aligners.alignment import Alignment, Spoken
 from pipeline.aligners.mfa import align_mfa
 from pipeline.aligners.rows import BATCH_UTTERANCES, Results, Row, align_each, crashed, joined
-from pipeline.aligners.textgrid import TextGridFolder, align_textgrid
+from pipeline.aligners.textgrid_aligner import TextGridFolder, align_textgrid
 from pipeline.aligners.two_passes import align_corpus
 from pipeline.cluster import in_batches, map_batches
 from pipeline.cluster_profile import local_workers

@@ -18,7 +18,8 @@ import numpy as np
 import soundfile as sf
 
 from pipeline.aligners.alignment import Spoken
-from pipeline.aligners.textgrid import align_textgrid, read_textgrid, write_textgrid
+from pipeline.aligners.textgrid import read_textgrid, write_textgrid
+from pipeline.aligners.textgrid_aligner import align_textgrid
 from pipeline.audio import load, probe
 from pipeline.corpora import ADAPTERS
 from pipeline.corpora.listing import list_corpus

@@ -6,12 +6,14 @@ in lists with a number a phone, of single phones.
 """
 
 import re
+from typing import get_args
 
 import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.params import Sampler
 from schemas.tables.contract import Contract, field, list_of
 from schemas.tables.utterances import MAX_ID_CHARS
 
@@ -48,7 +50,7 @@ _ARROW = pa.schema(
     ]
 )
 _SCALARS = [column.name for column in _ARROW if not pa.types.is_list(column.type)]
-_RANGES = {
+RANGES = {
     "intensity": (0, 10), "pitch_shift_semitones": (-24, 24), "pitch_range_scale": (0, 5), "energy_shift_db": (-40, 40), "rate": (0.2, 5),
     "n_steps": (1, 1000), "temperature": (1, 10), "seed": (0, 2**63 - 1),
 }  # fmt: skip
@@ -81,8 +83,8 @@ REQUESTS = Contract(
             "set": pandera.Column(str, pandera.Check.str_matches(r"^[\w .+-]{1,64}$")),
             "text": pandera.Column(str, pandera.Check.str_length(1, MAX_TEXT_CHARS), nullable=True),
             "prosody": pandera.Column(str, pandera.Check.str_matches(rf"^(reference|predicted|{re.escape(COPY)}.+)$")),
-            "sampler": pandera.Column(str, pandera.Check.isin(["euler", "ode2", "sde"])),
-            **{name: pandera.Column(checks=pandera.Check.in_range(*limits)) for name, limits in _RANGES.items()},
+            "sampler": pandera.Column(str, pandera.Check.isin(get_args(Sampler))),
+            **{name: pandera.Column(checks=pandera.Check.in_range(*limits)) for name, limits in RANGES.items()},
             "what_to_say": pandera.Column(int, pandera.Check.eq(1)),
             **{name: _false() for name in ("nobody_speaks", "no_emotion", "reference_without_recording", "curves_of_unequal_length")},
         }

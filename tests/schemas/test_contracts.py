@@ -1,15 +1,19 @@
 """Contracts name what is wrong: columns always, rows one by one."""
 
+from dataclasses import astuple
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import RowError, TableError
+from schemas.params import SynthesizeParams
 from schemas.reasons import Reason
 from schemas.tables.alignments import ALIGNMENTS
 from schemas.tables.features import features_contract
 from schemas.tables.rejects import REJECTS, reject_row
+from schemas.tables.requests import RANGES
 from schemas.tables.utterances import UTTERANCES
 from tests.rows import CONTRACT, alignment_row, feature_row, utterance_row
 
@@ -103,3 +107,10 @@ def test_an_unexpected_exception_becomes_an_internal_error_with_its_message():
 def test_detail_with_bytes_that_are_not_utf_8_can_be_written():
     row = reject_row("c/s/1", "align", RowError(Reason.TEXT_EMPTY, "in \udcff/a.TextGrid"))
     assert REJECTS.table([row]).column("detail").to_pylist() == ["in \\udcff/a.TextGrid"]
+
+
+def test_a_request_may_ask_for_what_params_may_ask_for_all():
+    shared = RANGES.keys() & SynthesizeParams.model_fields.keys() - {"seed"}  # of a request it is a hash
+    limits = {name: [value for limit in SynthesizeParams.model_fields[name].metadata for value in astuple(limit)] for name in shared}
+    assert len(shared) == 6
+    assert {name: tuple(sorted(found)) for name, found in limits.items()} == {name: RANGES[name] for name in shared}
