@@ -1,4 +1,4 @@
-"""First passes of pocketsphinx that an earlier run made and that are still true: decoding is nearly all that an alignment costs.
+"""What earlier runs of pocketsphinx left and is still true: first passes, whose decoding is nearly all the cost, and refined phones.
 
 A first pass depends on its own utterance alone; what refinement made of it, also on the utterances that the model was learned on.
 """
