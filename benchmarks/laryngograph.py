@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_opening, maximum_filter1d, uniform_filter1d
 from scipy.signal import butter, find_peaks, sosfiltfilt
 
-from pipeline.pitch import extract_f0, speaker_limits
+from pipeline.pitch import extract_f0, limits_from_quartiles, log_f0_histogram, quartiles_hz
 from schemas.frames import FrameGrid
 from schemas.params import PitchParams
 
@@ -166,7 +166,8 @@ def speakers_limits(clips: list[Clip], params: PitchParams) -> dict[str, tuple[f
     for clip in clips:
         if len(first_pass[clip.speaker]) < params.sample_utterances:
             first_pass[clip.speaker] += fixed([clip], params, params.floor_hz, params.ceiling_hz)
-    return {speaker: speaker_limits(np.concatenate(tracks), params) for speaker, tracks in first_pass.items()}
+    histograms = {speaker: log_f0_histogram(np.concatenate(tracks)) for speaker, tracks in first_pass.items()}
+    return {speaker: limits_from_quartiles(quartiles_hz(found), params) for speaker, found in histograms.items()}
 
 
 def noisy(clip: Clip, snr_db: float, slope: float) -> Clip:

@@ -10,6 +10,7 @@ it would let pass. An utterance without a path is rejected by any. The model is 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -25,7 +26,7 @@ from pipeline.align import AlignStageParams, spoken_of
 from pipeline.aligners.alignment import Spoken
 from pipeline.aligners.pocketsphinx import LOWEST_SCORE, SAMPLE_RATE_HZ, process_aligner
 from pipeline.aligners.refine import Model
-from pipeline.aligners.two_passes import FirstPass, learn_refinement, learned_on, refine_batch
+from pipeline.aligners.refine_corpus import FirstPass, learn_refinement, learned_on, refine_batch
 from pipeline.cluster import in_batches, map_batches, one_cluster
 from pipeline.shards import read_table
 from pipeline.stage import run_main
@@ -127,7 +128,7 @@ def main(
     pairs = with_other_texts(spoken_of(read_table(utterances, UTTERANCES)), limit)
     with one_cluster():
         right = _scores([one for one, _ in pairs], root, given)
-        wrong = _scores([one.with_text(other) for one, other in pairs], root, given)
+        wrong = _scores([replace(one, text=other) for one, other in pairs], root, given)
         n_wrong = round(wrong_share * len(pairs))
         heard = [one for _, one in [*wrong[:n_wrong], *right[n_wrong:]] if one is not None]
         model = learn_refinement(learned_on(heard, given, root), given, root)

@@ -28,7 +28,7 @@ import soundfile as sf
 import typer
 
 from benchmarks.in_process import tasks_in_process
-from pipeline import cluster, extract, pitch_limits, shards
+from pipeline import cluster, extract, extract_task, pitch_limits, shards
 from pipeline.audio import probe
 from pipeline.fingerprints import FeatureParams
 from pipeline.shard_crashes import ShardRows
@@ -143,8 +143,8 @@ _extract_shards, _sample_f0 = extract.extract_shards, pitch_limits.sample_f0
 
 
 def _timed_shards(
-    places: extract.Places, params: extract.ExtractStageParams, corpus: extract.CorpusFacts, plan: list[ShardRows]
-) -> list[extract.ShardDone]:
+    places: extract_task.Places, params: extract.ExtractStageParams, corpus: extract_task.CorpusFacts, plan: list[ShardRows]
+) -> list[extract_task.ShardDone]:
     with _noted(places.out.parent):
         return _extract_shards(places, params, corpus, plan)
 
@@ -163,9 +163,9 @@ def _noted(folder: Path) -> Iterator[None]:
         file.write(f"{time.process_time() - started}\n")
 
 
-def _counted(places: extract.Places, _: object, __: object, plan: list[ShardRows]) -> list[extract.ShardDone]:  # noqa: ARG001
+def _counted(places: extract_task.Places, _: object, __: object, plan: list[ShardRows]) -> list[extract_task.ShardDone]:  # noqa: ARG001
     """A task that computes and reads nothing."""
-    return [extract.ShardDone([], len(shard.alignments), [], Counter()) for shard in plan]
+    return [extract_task.ShardDone([], len(shard.alignments), [], Counter()) for shard in plan]
 
 
 def _import_all(_: list[int]) -> None:

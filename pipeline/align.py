@@ -11,8 +11,8 @@ import typer
 from pipeline.aligners import first_pass
 from pipeline.aligners.alignment import Alignment, Spoken
 from pipeline.aligners.mfa import align_mfa
-from pipeline.aligners.rows import BATCH_UTTERANCES, Row, Sorted, crashed, joined, sort_rows
-from pipeline.aligners.textgrid import TextGridFolder, align_textgrid
+from pipeline.aligners.rows import BATCH_UTTERANCES, Results, Row, align_each, crashed, joined
+from pipeline.aligners.textgrid_aligner import TextGridFolder, align_textgrid
 from pipeline.aligners.two_passes import align_corpus
 from pipeline.cluster import in_batches, map_batches
 from pipeline.cluster_profile import local_workers
@@ -21,8 +21,7 @@ from pipeline.shards import read_table, write_rejects, write_table
 from pipeline.stage import finish, run_main
 from pipeline.storage import Bucket, Root, local_copy, opened
 from schemas.errors import CorpusError, RowError
-from schemas.params import AlignParams, CorpusParams, Section, TextGridParams, corpus_params, load_params
-from schemas.reasons import Reason
+from schemas.params import AlignParams, CorpusParams, Name, Section, TextGridParams, corpus_params, load_params
 from schemas.tables.alignments import ALIGNMENTS
 from schemas.tables.rejects import reject_row
 from schemas.tables.utterances import UTTERANCES
@@ -33,7 +32,7 @@ _COLUMNS = ("utterance_id", "speaker", "audio_path", "text", "language", "n_samp
 class AlignStageParams(Section):
     """What this stage reads of `params.yaml`."""
 
-    corpora: dict[str, CorpusParams]
+    corpora: dict[Name, CorpusParams]
     align: AlignParams
 
 
@@ -76,16 +75,16 @@ def run(corpus: CorpusParams, params: AlignParams, root: Root, utterances: Path,
             done = _by_textgrid(spoken, _textgrid_folder(root, corpus.textgrid_dir), params.textgrid)
         case "mfa":
             outcomes = align_mfa(spoken, root, params.mfa, local_workers())
-            done = sort_rows(spoken, lambda one: _alignment_or_raise(outcomes[one.utterance_id]))
-    aligned, broken = _whole_rows(done.aligned)
-    rejects = [*done.rejected, *broken]
+            done = align_each(spoken, lambda one: _alignment_or_raise(outcomes[one.utterance_id]))
+    aligned, broken = ALIGNMENTS.whole_rows(ALIGNMENTS.table(done.aligned))
+    rejects = [*done.rejected, *(reject_row(utterance_id, "align", fault) for utterance_id, fault in broken.items())]
     write_table(out / "alignments.parquet", aligned, ALIGNMENTS)
     write_rejects(out / "rejects.parquet", rejects)
     remove_partials(out)
     finish("align", len(spoken), aligned.num_rows, rejects, params.max_reject_share, metrics)
 
 
-def align_textgrid_batch(batch: list[tuple[Spoken, str]], folder: Root, params: TextGridParams) -> Sorted:
+def align_textgrid_batch(batch: list[tuple[Spoken, str]], folder: Root, params: TextGridParams) -> Results:
     """A worker's task: read some TextGrids, each given by its path below the folder."""
     paths = {one.utterance_id: path for one, path in batch}
 
@@ -93,10 +92,10 @@ def align_textgrid_batch(batch: list[tuple[Spoken, str]], folder: Root, params: 
         with local_copy(folder, paths[one.utterance_id], again=False) as file:
             return align_textgrid(file, one, params)
 
-    return sort_rows([one for one, _ in batch], align)
+    return align_each([one for one, _ in batch], align)
 
 
-def _by_textgrid(spoken: list[Spoken], folder: Root, params: TextGridParams) -> Sorted:
+def _by_textgrid(spoken: list[Spoken], folder: Root, params: TextGridParams) -> Results:
     files = TextGridFolder(folder)
     stems = Counter(PurePosixPath(one.audio_path).stem for one in spoken)
     found: list[tuple[Spoken, str]] = []
@@ -108,7 +107,7 @@ def _by_textgrid(spoken: list[Spoken], folder: Root, params: TextGridParams) -> 
             rejected.append(reject_row(one.utterance_id, "align", error))
     task = partial(align_textgrid_batch, folder=folder, params=params)
     done = joined(map_batches(task, in_batches(found, BATCH_UTTERANCES), "align", lambda one, error: crashed(one[0], error)))
-    return Sorted(done.aligned, [*rejected, *done.rejected])
+    return Results(done.aligned, [*rejected, *done.rejected])
 
 
 def _textgrid_folder(root: Root, textgrid_dir: str) -> Root:
@@ -153,15 +152,6 @@ def spoken_of(table: pa.Table) -> list[Spoken]:
         )
         for row in table.to_pylist()
     ]
-
-
-def _whole_rows(rows: list[Row]) -> tuple[pa.Table, list[Row]]:
-    """The table of the rows that keep the contract, and rejects of those that break it."""
-    table = ALIGNMENTS.table(rows)
-    broken = {row.index: row.detail for row in ALIGNMENTS.broken_rows(table)}
-    ids = table.column("utterance_id")
-    rejects = [reject_row(ids[index].as_py(), "align", RowError(Reason.CONTRACT_BROKEN, detail)) for index, detail in broken.items()]
-    return table.filter(pa.array([index not in broken for index in range(table.num_rows)], pa.bool_())), rejects
 
 
 def main(

@@ -98,9 +98,9 @@ def probe(path: Path, max_duration_s: float) -> AudioProbe:
     RowError
         AUDIO_MISSING, AUDIO_UNREADABLE (also: truncated), AUDIO_EMPTY, AUDIO_TOO_LONG or AUDIO_NOT_FINITE.
     """
-    with _opened(path, max_duration_s) as file:
+    with _opened(path, max_duration_s) as (file, counted):
         peak, low, high, n_samples = 0.0, np.inf, -np.inf, 0
-        for block in _blocks(file, path):
+        for block in _blocks(file, counted, path):
             mono = _mono(block)
             peak = max(peak, float(np.abs(block).max()))
             low, high = min(low, float(mono.min())), max(high, float(mono.max()))
@@ -140,8 +140,8 @@ def load(path: Path, sample_rate_hz: int) -> NDArray[np.float32]:
     RowError
         As `probe`, with a limit of `MAX_DURATION_S`; AUDIO_EMPTY also where resampling leaves no sample.
     """
-    with _opened(path, MAX_DURATION_S) as file:
-        mono = np.concatenate([_mono(block) for block in _blocks(file, path)])
+    with _opened(path, MAX_DURATION_S) as (file, counted):
+        mono = np.concatenate([_mono(block) for block in _blocks(file, counted, path)])
         resampled = resample(mono, file.samplerate, sample_rate_hz)
     if not len(resampled):
         raise RowError(Reason.AUDIO_EMPTY, f"{path.name} has {len(mono)} samples, none is left at {sample_rate_hz} Hz", len(mono))
@@ -194,13 +194,17 @@ def _require_file(path: Path) -> None:
 
 
 @contextmanager
-def _opened(path: Path, max_duration_s: float) -> Iterator[sf.SoundFile]:
-    """The file with a header that keeps the limits; whatever the decoder raises becomes AUDIO_UNREADABLE."""
+def _opened(path: Path, max_duration_s: float) -> Iterator[tuple[sf.SoundFile, int | None]]:
+    """The file with a header that keeps the limits, and its samples a channel where the frames of an MP3 had to be counted for them.
+
+    Whatever the decoder raises becomes AUDIO_UNREADABLE.
+    """
     _require_file(path)
     try:
         with sf.SoundFile(path) as file:
-            _check_header(file, path, max_duration_s)
-            yield file
+            counted = untagged_samples(path) if file.format == "MP3" else None
+            _check_header(file, counted, path, max_duration_s)
+            yield file, counted
     except (sf.SoundFileError, OSError, TypeError) as error:  # TypeError: an extension that means headerless samples
         raise RowError(Reason.AUDIO_UNREADABLE, f"{path.name}: {_cause(error)}; convert or re-copy it") from None
 
@@ -210,7 +214,7 @@ def _cause(error: Exception) -> str:
     return getattr(error, "error_string", None) or type(error).__name__
 
 
-def _check_header(file: sf.SoundFile, path: Path, max_duration_s: float) -> None:
+def _check_header(file: sf.SoundFile, counted: int | None, path: Path, max_duration_s: float) -> None:
     rate_hz, n_channels = file.samplerate, file.channels
     if not MIN_SAMPLE_RATE_HZ <= rate_hz <= MAX_SAMPLE_RATE_HZ:
         limits = f"{MIN_SAMPLE_RATE_HZ} .. {MAX_SAMPLE_RATE_HZ}"
@@ -219,7 +223,7 @@ def _check_header(file: sf.SoundFile, path: Path, max_duration_s: float) -> None
         raise RowError(Reason.AUDIO_UNREADABLE, f"{path.name} claims {n_channels} channels, wants 1 .. {MAX_CHANNELS}", n_channels)
     if not file.frames:
         raise RowError(Reason.AUDIO_EMPTY, f"{path.name} holds no samples", 0)
-    claimed_s = _claimed(file, path)[0] / rate_hz
+    claimed_s = (counted or file.frames) / rate_hz
     if claimed_s > max_duration_s:
         raise RowError(Reason.AUDIO_TOO_LONG, f"{path.name} lasts {claimed_s:.3f} s, at most {max_duration_s:g} s", claimed_s)
     _check_not_cut(file, path)
@@ -234,19 +238,12 @@ def _check_not_cut(file: sf.SoundFile, path: Path) -> None:
             raise RowError(Reason.AUDIO_UNREADABLE, detail, shortfall)
 
 
-def _claimed(file: sf.SoundFile, path: Path) -> tuple[int, bool]:
-    """Samples a channel that the header, or a count of the frames, promises; whether `file.frames` says just that."""
-    counted = untagged_samples(path) if file.format == "MP3" else None
-    return (file.frames, True) if counted is None else (counted, False)
-
-
-def _blocks(file: sf.SoundFile, path: Path) -> Iterator[NDArray[np.float32]]:
-    """Decoded blocks of shape (n, channels), n > 0, all finite, together as many samples as the header claims."""
+def _blocks(file: sf.SoundFile, counted: int | None, path: Path) -> Iterator[NDArray[np.float32]]:
+    """Decoded blocks of shape (n, channels), n > 0, all finite, together as many samples as the header claims or were `counted`."""
     n_block, n_read = max(1, _BLOCK_SAMPLES // file.channels), 0
-    n_claimed, is_exact = _claimed(file, path)
     while n_read < file.frames:
         block = file.read(min(n_block, file.frames - n_read), dtype="float32", always_2d=True)
-        if not len(block) and n_read and not is_exact:
+        if not len(block) and n_read and counted is not None:
             break
         if not len(block):
             detail = f"{path.name} is cut: {n_read} samples of {file.frames} can be decoded; re-copy it"
@@ -255,8 +252,8 @@ def _blocks(file: sf.SoundFile, path: Path) -> Iterator[NDArray[np.float32]]:
             raise RowError(Reason.AUDIO_NOT_FINITE, f"{path.name} holds NaN or infinite samples after sample {n_read}", n_read)
         n_read += len(block)
         yield block
-    if n_claimed - n_read > _MP3_SLIP_SAMPLES:
-        detail = f"{path.name} has no Xing tag and a varying bit rate: {n_read} samples of {n_claimed} can be decoded; convert it to FLAC"
+    if counted is not None and counted - n_read > _MP3_SLIP_SAMPLES:
+        detail = f"{path.name} has no Xing tag and a varying bit rate: {n_read} samples of {counted} can be decoded; convert it to FLAC"
         raise RowError(Reason.AUDIO_UNREADABLE, detail, n_read)
     if damage := next((words for words in _OGG_DAMAGE if words in file.extra_info), None):  # pages are checksummed; bad ones are skipped
         raise RowError(Reason.AUDIO_UNREADABLE, f"{path.name} is damaged: libsndfile says '{damage}'; re-copy it")

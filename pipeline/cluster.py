@@ -10,9 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
-from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
-from weakref import WeakKeyDictionary
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -20,28 +18,23 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from pipeline import worker_start
 from pipeline.batch_jobs import submitted_cluster
 from pipeline.cluster_profile import Batch, Local, Profile, Remote, profile, workers_of
+from pipeline.cluster_watch import finished
 from pipeline.isolation import isolated
 from schemas.errors import ClusterError, RowError
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Client
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _shared: ContextVar["Client | None"] = ContextVar("shared", default=None)
-_seen_s: "WeakKeyDictionary[Client, dict[str, float]]" = WeakKeyDictionary()  # when each of a cluster's jobs was last seen with a worker
 
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 _NO_PAUSE = ("target", "spill", "pause")  # dask's measures against results kept on workers; we keep none, and a pause might never end
 _DEATHS = 2  # of a batch's workers, before its items are tried alone; a foreign scheduler has an `allowed-failures` of its own
 _ALONE_TRIES = 4  # `_DEATHS` times as often may workers die that only look on as items are tried alone
 _ALONE_ITEMS = 8  # a task, when items are tried alone
-_LOOK_S = 5.0
-_SILENCE_S = 60.0  # a scheduler that does not answer for so long is gone
-_TELL_S = 30.0
-_JOB_LOST_S = 60.0  # without a worker: its nanny would have started a new one
-_MOST_REPLACED = 3  # times the number of jobs
 
 
 def in_batches(items: Sequence[Item], size: int) -> list[list[Item]]:
@@ -113,7 +106,7 @@ def _suspecting(
 
     first_error: BaseException | None = None
     with _progress(label, len(batches)) as advance:
-        for batch, future in _finished(client, task, batches):
+        for batch, future in finished(client, task, batches):
             error = future.exception() if future.status == "error" else None
             if isinstance(error, KilledWorker):
                 suspect(batch)
@@ -158,95 +151,6 @@ def _or_lost(item: Item, result: Result | RowError, label: str, lost: Callable[[
     if lost is None:
         raise ClusterError(f"{label}: {str(item)[:200]}: {result.detail}; give workers more memory, or report it with the item's file")
     return lost(item, result)
-
-
-# --- waiting ----------------------------------------------------------------------------------------------------------------
-
-
-def _finished(client: "Client", task: Callable[..., Any], batches: Sequence[list[Item]]) -> Iterator[tuple[list[Item], "Future[Any]"]]:
-    """Each batch with its future, as they finish; never waits in silence for a scheduler or workers that are gone."""
-    if not batches:
-        return
-    done: SimpleQueue[Future[Any]] = SimpleQueue()
-    futures = client.map(task, batches, pure=False)
-    pending = {future.key: (batch, future) for future, batch in zip(futures, batches, strict=True)}
-    for future in futures:
-        future.add_done_callback(done.put)
-    del futures, future
-    watch = _Watch(client)
-    while pending:
-        watch.look()
-        try:
-            finished = done.get(timeout=_LOOK_S)
-        except Empty:
-            continue
-        if finished.status in ("cancelled", "lost"):
-            raise _scheduler_gone(client)
-        yield pending.pop(finished.key)
-
-
-class _Watch:
-    """Looks after the cluster at times: tells of missing workers, has lost ones replaced, finds a dead scheduler."""
-
-    def __init__(self, client: "Client") -> None:
-        self._client = client
-        self._looked_s = self._told_s = time.monotonic()
-        self._seen_s = _seen_s.setdefault(client, {})
-
-    def look(self) -> None:
-        now_s = time.monotonic()
-        if now_s - self._looked_s < _LOOK_S:
-            return
-        self._looked_s = now_s
-        names = self._workers()
-        self._replace_lost(names)
-        if not names and now_s - self._told_s >= _TELL_S:
-            self._told_s = now_s
-            print(f"waiting: {_address(self._client)} has no workers yet", file=sys.stderr, flush=True)
-
-    def _workers(self) -> list[str]:
-        from distributed import TimeoutError as NoAnswer
-
-        scheduler = self._client.scheduler
-        if scheduler is None:
-            raise _scheduler_gone(self._client)
-        try:
-            found = self._client.sync(scheduler.identity, n_workers=-1, callback_timeout=_SILENCE_S)
-        except (NoAnswer, OSError, RuntimeError) as error:
-            raise _scheduler_gone(self._client) from error
-        return [str(worker["name"]) for worker in found["workers"].values()]
-
-    def _replace_lost(self, names: list[str]) -> None:
-        """Have workers that dask gave up started again (it does so with those that are slow to come back), and jobs that ended."""
-        where, cluster = profile(), self._client.cluster
-        if cluster is None:
-            return
-        if isinstance(where, Local):
-            cluster.scale(workers_of(where))
-        elif isinstance(where, Batch):
-            now_s = time.monotonic()
-            self._seen_s |= dict.fromkeys((_job_of(name, where) for name in names), now_s)
-            n_lost = sum(now_s - seen_s > _JOB_LOST_S for seen_s in self._seen_s.values()) if where.workers_per_job > 1 else 0
-            wanted = where.jobs + min(n_lost, _MOST_REPLACED * where.jobs)
-            cluster.scale(jobs=max(wanted, len(cluster.worker_spec)))  # the lost count as well; fewer would cancel any of them
-
-
-def _job_of(worker: str, where: Batch) -> str:
-    return worker.rpartition("-")[0] if where.workers_per_job > 1 else worker
-
-
-def _scheduler_gone(client: "Client") -> ClusterError:
-    return ClusterError(
-        f"the scheduler at {_address(client)} went away or does not answer; start it again if it is yours (docs/clusters.md), "
-        "and run the same command again: finished shards are kept"
-    )
-
-
-def _address(client: "Client") -> str:
-    return str(client.scheduler.address) if client.scheduler is not None else "its address"
-
-
-# --- where ------------------------------------------------------------------------------------------------------------------
 
 
 @contextmanager

@@ -5,13 +5,13 @@ and of what the row brings (recording, pitch limits, phones). Metadata is in no 
 """
 
 import hashlib
-import json
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from pipeline.digests import digest
 from pipeline.extractors.registry import EXTRACTORS
-from pipeline.quality import measures_fingerprint
+from pipeline.quality import MEASURES_VERSION
 from schemas.errors import DependencyError
 from schemas.params import DurationParams, EnergyParams, ExtractorName, FramesParams, MelParams, PitchParams, Section
 from schemas.tables.features import PARTS
@@ -87,17 +87,13 @@ def row_fingerprint(metadata: dict[str, Any], parts: dict[str, str]) -> str:
 
 def measures_of(parts: dict[str, str], alignment: dict[str, Any]) -> str:
     """The fingerprint of `AudioMeasures`, which are taken from the recording, its voicing and its phones."""
-    return measures_fingerprint(digest(parts["pitch"], alignment["phones"], alignment["duration_s"]))
+    taken_from = digest(parts["pitch"], alignment["phones"], alignment["duration_s"])
+    return hashlib.sha256(f"{taken_from} {MEASURES_VERSION}".encode()).hexdigest()
 
 
 def sample_fingerprint(made_by: Recipe, audio_sha256: str, pitch: PitchParams) -> str:
     """Of what the first pass hears of an utterance, between the widest limits."""
     return digest(made_by["pitch"], audio_sha256, [pitch.floor_hz, pitch.ceiling_hz])
-
-
-def digest(*values: Any) -> str:
-    """SHA-256 of plain JSON values, hex."""
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 @cache

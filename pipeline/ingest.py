@@ -12,18 +12,18 @@ import typer
 
 from pipeline.audio import AudioProbe, file_sha256, probe
 from pipeline.cluster import in_batches, map_batches
-from pipeline.corpora import Candidate, adapter_named
+from pipeline.corpora import ADAPTERS, Candidate
 from pipeline.corpora.listing import Listing, list_corpus
 from pipeline.files import remove_partials
-from pipeline.shards import read_table, write_rejects, write_table
+from pipeline.shards import rows_before, write_rejects, write_table
 from pipeline.splits import Splits, assign_splits, official_splits, text_group
 from pipeline.stage import finish, run_main
 from pipeline.storage import Root, local_copy, opened
-from schemas.errors import RowError, StorageError, TableError
+from schemas.errors import RowError, StorageError
 from schemas.params import CorpusParams, IngestParams, Name, Section, SplitBy, corpus_params, load_params
 from schemas.reasons import Reason
 from schemas.tables.probes import PROBES
-from schemas.tables.rejects import reject_row
+from schemas.tables.rejects import fault_of, reject_row
 from schemas.tables.utterances import SPLITS, UTTERANCES
 
 BATCH_FILES = 50
@@ -65,7 +65,7 @@ def run(corpus_name: str, corpus: CorpusParams, params: IngestParams, root: Root
     TooManyRejectsError
         After both tables are written.
     """
-    listing = list_corpus(corpus_name, corpus, root, adapter_named(corpus.adapter))
+    listing = list_corpus(corpus_name, corpus, root, ADAPTERS[corpus.adapter])
     rejects = [reject_row(utterance_id, "ingest", error) for utterance_id, error in listing.faults.items()]
     rows: list[Row] = []
     probes = _probe_all(listing, params, out / "probes.parquet", f"ingest {corpus_name}")
@@ -77,8 +77,8 @@ def run(corpus_name: str, corpus: CorpusParams, params: IngestParams, root: Root
             rows.append(_row(utterance_id, corpus_name, corpus, listing.candidates[utterance_id], probed))
     splits, split_by = _splits(rows, listing, params)
     rows = [row | {"split": split} for row, split in zip(rows, splits.names, strict=True)]
-    table, broken = _whole_rows(rows)
-    rejects += broken
+    table, broken = UTTERANCES.whole_rows(UTTERANCES.table(rows))  # a foreign name or text may break it
+    rejects += [reject_row(utterance_id, "ingest", fault) for utterance_id, fault in broken.items()]
     write_table(out / "utterances.parquet", table, UTTERANCES)
     write_rejects(out / "rejects.parquet", rejects)
     remove_partials(out)
@@ -104,11 +104,8 @@ def _lost(job: Job, error: RowError) -> list[Probed]:
 
 
 def _stored_probes(path: Path, decoder: str) -> dict[str, AudioProbe]:
-    """Probes of an earlier run by utterance id; empty where there are none that this code could have made."""
-    try:
-        rows = read_table(path, PROBES).to_pylist()
-    except (TableError, pa.ArrowInvalid, OSError):
-        return {}
+    """Probes of an earlier run that this code could have made, by utterance id."""
+    rows = rows_before(path, PROBES)
     return {row.pop("utterance_id"): AudioProbe(**row) for row in rows if row.pop("decoded_by") == decoder}
 
 
@@ -128,12 +125,10 @@ def _probe_one(root: Root, path: str, before: AudioProbe | None, max_duration_s:
             if before is not None and file_sha256(file) == before.sha256:
                 return before
             return probe(file, max_duration_s)
-    except RowError as error:
-        return error
     except StorageError:
         raise
     except Exception as error:  # one file's surprise must not lose the batch
-        return RowError(Reason.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
+        return fault_of(error)
 
 
 def _broken_limit(found: AudioProbe, params: IngestParams) -> RowError | None:
@@ -181,15 +176,6 @@ def _splits(rows: list[Row], listing: Listing, params: IngestParams) -> tuple[Sp
         if own is not None:
             return own, "official"
     return assign_splits(texts, ids, params), "text"
-
-
-def _whole_rows(rows: list[Row]) -> tuple[pa.Table, list[Row]]:
-    """The table of the rows that keep the contract, and rejects of those that a foreign name or text makes break it."""
-    table = UTTERANCES.table(rows)
-    broken = {row.index: RowError(Reason.CONTRACT_BROKEN, row.detail) for row in UTTERANCES.broken_rows(table)}
-    ids = table.column("utterance_id")
-    rejects = [reject_row(ids[index].as_py(), "ingest", error) for index, error in broken.items()]
-    return table.filter(pa.array([index not in broken for index in range(table.num_rows)], pa.bool_())), rejects
 
 
 def _totals(table: pa.Table, listing: Listing) -> dict[str, object]:

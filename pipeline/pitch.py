@@ -43,14 +43,6 @@ def extract_f0(
     return np.where(f0_hz > 0, f0_hz, np.nan).astype(np.float32)
 
 
-def speaker_limits(f0_hz: NDArray[np.float32], params: PitchParams) -> tuple[float, float]:
-    """Floor and ceiling of a speaker, Hz, from the F0 that a search with wide limits gave; NaN counts as unvoiced.
-
-    De Looze & Hirst (2008): a factor below the first and one above the third quartile. See `limits_from_quartiles`.
-    """
-    return limits_from_quartiles(quartiles_hz(log_f0_histogram(f0_hz)), params)
-
-
 def log_f0_histogram(f0_hz: NDArray[np.float32]) -> NDArray[np.int64]:
     """Counts of voiced frames in bins of 1/100 octave from 20 Hz, int64 of shape (700,): small enough to travel and to add."""
     voiced_hz = f0_hz[np.isfinite(f0_hz)].astype(np.float64)
@@ -68,8 +60,9 @@ def quartiles_hz(histogram: NDArray[np.int64]) -> tuple[float, float] | None:
 
 
 def limits_from_quartiles(quartiles: tuple[float, float] | None, params: PitchParams) -> tuple[float, float]:
-    """Floor and ceiling, Hz, from a speaker's quartiles of F0; the wide limits where there are none.
+    """Floor and ceiling, Hz, from a speaker's quartiles of F0 in a search between the wide limits; those where there are none.
 
+    De Looze & Hirst (2008): a factor below the first and one above the third quartile.
     Rounded outwards to multiples of 5 and 25 Hz, so that a few more utterances of a speaker seldom change the limits and with
     them every fingerprint; then clamped into ``[params.floor_hz, params.ceiling_hz]``.
     """

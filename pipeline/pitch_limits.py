@@ -1,9 +1,7 @@
 """First pass of extract: each speaker's floor and ceiling for F0, from a search between the widest limits in some of their recordings."""
 
-import hashlib
 from collections import defaultdict
 from functools import partial
-from heapq import nsmallest
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline import shards
 from pipeline.cluster import in_batches, map_batches
+from pipeline.digests import lowest_hashed
 from pipeline.features import load_hashed
 from pipeline.fingerprints import FeatureParams, recipe, sample_fingerprint
 from pipeline.pitch import extract_f0, limits_from_quartiles, log_f0_histogram, quartiles_hz
@@ -72,18 +71,13 @@ def _split(
     ids, hashes = speakers.column("utterance_id").to_pylist(), speakers.column("audio_sha256").to_pylist()
     made_by, known, unknown = recipe(params), [], []
     for speaker, rows in sorted(by_speaker.items()):
-        for row in _sample(rows, ids, params.pitch.sample_utterances):
+        for row in sorted(lowest_hashed(rows, params.pitch.sample_utterances, ids.__getitem__)):
             fingerprint = sample_fingerprint(made_by, hashes[row], params.pitch)
             if fingerprint in stored:
                 known.append({**stored[fingerprint], "utterance_id": ids[row], "speaker": speaker})
             else:
                 unknown.append(row)
     return known, unknown
-
-
-def _sample(rows: list[int], ids: list[str], size: int) -> list[int]:
-    """The rows whose ids hash lowest, in order of row: an utterance more or less changes one of them at most."""
-    return sorted(nsmallest(size, rows, key=lambda row: hashlib.sha256(ids[row].encode()).digest()))
 
 
 def sample_f0(root: Root, utterances: Path, params: FeatureParams, rows: list[int]) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ Measures of the audio depend on the utterance alone. How many of its phones have
 that is found anew in each run, from `PhoneLengths`, and is no part of any fingerprint.
 """
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,8 @@ from schemas.errors import RowError
 from schemas.params import QualityParams
 from schemas.reasons import Reason
 from schemas.tables.alignments import SILENCE, Interval
+
+MEASURES_VERSION = 1  # raise it when a change of code changes `AudioMeasures`: they are then measured again
 
 _NOISE_FRAME_S = 0.02
 _NOISE_PERCENTILE = 5.0
@@ -30,9 +31,6 @@ _SHORTEST_S, _BINS = 0.001, 14 * _BINS_A_DOUBLING  # 1 ms .. 16 s
 _LEAST_PHONES = 30  # of one label, to know its typical length
 _LEAST_SPOKEN = 10  # one odd phone of three is no sign of a bad alignment
 _LEAST_SPREAD = 0.2  # of the natural logarithm: aligners count in steps of 10 ms, and half the phones may have one length
-
-
-MEASURES_VERSION = 1  # raise it when a change of code changes `AudioMeasures`: they are then measured again
 
 
 @dataclass(frozen=True)
@@ -106,11 +104,6 @@ class PhoneLengths:
         whole = {"": np.sum(list(self.counts.values()), axis=0)}
         known = {label: count for label, count in sorted(self.counts.items()) if count.sum() >= _LEAST_PHONES}
         return {label: _median_and_spread(count) for label, count in (whole | known).items()}
-
-
-def measures_fingerprint(features_fingerprint: str) -> str:
-    """What `AudioMeasures` depend on: all that the row of features does, and the code here."""
-    return hashlib.sha256(f"{features_fingerprint} {MEASURES_VERSION}".encode()).hexdigest()
 
 
 def audio_measures(

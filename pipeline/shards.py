@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 
 from pipeline.files import whole_file
 from schemas.errors import TableError
+from schemas.reasons import LASTING
 from schemas.tables.contract import Contract
 from schemas.tables.rejects import REJECTS
+
+UNUSABLE = (TableError, pa.ArrowInvalid, OSError)  # what reading a file raises that is missing, damaged or of another contract
 
 _COMPRESSION = {"compression": "zstd", "compression_level": 1}
 _MEL_LEAF = "mel_ln.list.element.list.element"
@@ -63,6 +66,15 @@ def read_table(path: Path, contract: Contract, columns: Sequence[str] | None = N
     return pq.read_table(path, columns=list(columns) if columns is not None else None, partitioning=None)
 
 
+def rows_before(path: Path, contract: Contract) -> list[dict[str, Any]]:
+    """Rows of a table that an earlier run left; none where the file is `UNUSABLE`, so that its rows are made again."""
+    try:
+        rows: list[dict[str, Any]] = read_table(path, contract).to_pylist()
+    except UNUSABLE:
+        return []
+    return rows
+
+
 def read_columns(file: IO[bytes], name: str, columns: Sequence[str]) -> pa.Table:
     """Columns of an open Parquet file that may be of another version of a contract.
 
@@ -99,6 +111,11 @@ def band_count(path: Path) -> int:
 def write_rejects(path: Path, rows: list[dict[str, object]]) -> None:
     """Write the rejects table of a stage, sorted, also when it is empty."""
     write_table(path, REJECTS.table(rows), REJECTS)
+
+
+def lasting_rejects(path: Path) -> list[dict[str, Any]]:
+    """Rejects that an earlier run left with a fingerprint: while that holds they would come again (`LASTING`)."""
+    return [row for row in rows_before(path, REJECTS) if row["fingerprint"] and row["reason"] in LASTING]
 
 
 def shard_index(utterance_id: str, n_shards: int) -> int:

@@ -14,15 +14,12 @@ import pyarrow.compute as pc
 
 from pipeline import shards
 from pipeline.quality import AudioMeasures
-from schemas.errors import RowError, TableError
+from schemas.errors import RowError
 from schemas.reasons import Reason
-from schemas.tables.contract import Contract
 from schemas.tables.features import PART_COLUMNS, PARTS, features_contract
 from schemas.tables.quality import QUALITY
-from schemas.tables.rejects import REJECTS
 from schemas.tables.speakers import PITCH_SAMPLES
 
-_UNUSABLE = (TableError, pa.ArrowInvalid, OSError)
 _POOLED = ("pitch", "energy", "durations")
 
 Row = dict[str, Any]
@@ -34,6 +31,10 @@ class _Identity(NamedTuple):
     parts: dict[str, str]
 
 
+class DamagedError(Exception):
+    """A shard's rows cannot be read, although their fingerprints can."""
+
+
 class StoredShard:
     """A shard of features as an earlier run left it; its bands may be of another number."""
 
@@ -42,7 +43,7 @@ class StoredShard:
         try:
             self._contract = features_contract(shards.band_count(path))
             names = shards.read_table(path, self._contract, ["utterance_id", "fingerprint", "fingerprints"]).to_pylist()
-        except _UNUSABLE:
+        except shards.UNUSABLE:
             names = []
         self._rows = {row["utterance_id"]: _Identity(at, row["fingerprint"], row["fingerprints"]) for at, row in enumerate(names)}
 
@@ -56,7 +57,13 @@ class StoredShard:
         return utterance_id in self._rows and self._rows[utterance_id].fingerprint == fingerprint
 
     def kept(self, utterance_id: str, parts: dict[str, str]) -> dict[str, Row]:
-        """Columns by part (see `PART_COLUMNS`) of those parts of the row whose fingerprints are `parts`'; list columns as arrays."""
+        """Columns by part (see `PART_COLUMNS`) of those parts of the row whose fingerprints are `parts`'; list columns as arrays.
+
+        Raises
+        ------
+        DamagedError
+            As `rows`.
+        """
         if utterance_id not in self._rows:
             return {}
         row = self._rows[utterance_id]
@@ -65,12 +72,15 @@ class StoredShard:
         return {part: {name: _plain(self._table.column(name)[row.at]) for name in PART_COLUMNS[part]} for part in same}
 
     def rows(self, utterance_ids: list[str]) -> pa.Table:
-        """These rows, whole, in the file's order."""
+        """These rows, whole, in the file's order; raises `DamagedError`."""
         return self._table.filter(pc.is_in(self._table.column("utterance_id"), value_set=pa.array(utterance_ids, pa.string())))
 
     @cached_property
     def _table(self) -> pa.Table:
-        return shards.read_table(self._path, self._contract).combine_chunks()
+        try:
+            return shards.read_table(self._path, self._contract).combine_chunks()
+        except shards.UNUSABLE as error:
+            raise DamagedError(self._path.name) from error
 
 
 def _plain(value: pa.Scalar) -> Any:
@@ -88,7 +98,7 @@ class StoredQuality:
     """A shard of quality as an earlier run left it."""
 
     def __init__(self, path: Path) -> None:
-        self._rows = _rows(path, QUALITY)
+        self._rows = shards.rows_before(path, QUALITY)
         names = [field.name for field in dataclasses.fields(AudioMeasures)]
         self._measures = {row["fingerprint"]: AudioMeasures(**{name: row[name] for name in names}) for row in self._rows}
 
@@ -103,18 +113,10 @@ class StoredQuality:
 
 def stored_samples(path: Path) -> dict[str, Row]:
     """Rows of the first pass's histograms by their fingerprint."""
-    return {row["fingerprint"]: row for row in _rows(path, PITCH_SAMPLES)}
+    return {row["fingerprint"]: row for row in shards.rows_before(path, PITCH_SAMPLES)}
 
 
 def stored_faults(path: Path) -> dict[str, RowError]:
-    """Why rows were rejected, by the fingerprint of all that their fault follows from; see `LASTING`."""
-    rows = _rows(path, REJECTS)
-    return {row["fingerprint"]: RowError(Reason(row["reason"]), row["detail"], row["value"]) for row in rows if row["fingerprint"]}
-
-
-def _rows(path: Path, contract: Contract, columns: list[str] | None = None) -> list[Row]:
-    try:
-        rows: list[Row] = shards.read_table(path, contract, columns).to_pylist()
-    except _UNUSABLE:
-        return []
-    return rows
+    """Why rows were rejected, by the fingerprint of all that their fault follows from."""
+    rows = shards.lasting_rejects(path)
+    return {row["fingerprint"]: RowError(Reason(row["reason"]), row["detail"], row["value"]) for row in rows}

@@ -4,19 +4,17 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-import pyarrow as pa
 import typer
 
 from pipeline.audio import load_unchanged
 from pipeline.cluster import in_batches, map_batches
 from pipeline.files import remove_partials
-from pipeline.shards import read_table, write_rejects, write_table
+from pipeline.shards import read_table, rows_before, write_rejects, write_table
 from pipeline.speaker_embedding import SAMPLE_RATE_HZ, made_by, voice_of
 from pipeline.stage import finish, run_main
 from pipeline.storage import Root, local_copy, opened
-from schemas.errors import RowError, StorageError, TableError
+from schemas.errors import RowError, StorageError
 from schemas.params import CorpusParams, Name, Section, VoicesParams, corpus_params, load_params
-from schemas.reasons import Reason
 from schemas.tables.rejects import reject_row
 from schemas.tables.utterances import UTTERANCES
 from schemas.tables.voices import VOICES
@@ -78,13 +76,10 @@ def hear_batch(batch: list[Row], root: Root, tools: str) -> Heard:
             with local_copy(root, one["audio_path"], again=False) as file:
                 samples = load_unchanged(file, one["audio_sha256"], SAMPLE_RATE_HZ)
             rows.append(_row(one, tools, voice_of(samples).tolist()))
-        except RowError as error:
-            rejects.append(reject_row(one["utterance_id"], "voices", error))
         except StorageError:
             raise
         except Exception as error:  # one file's surprise must not lose the batch
-            fault = RowError(Reason.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
-            rejects.append(reject_row(one["utterance_id"], "voices", fault))
+            rejects.append(reject_row(one["utterance_id"], "voices", error))
     return rows, rejects
 
 
@@ -97,12 +92,8 @@ def _row(one: Row, tools: str, voice: list[float]) -> Row:
 
 
 def _stored(path: Path, tools: str) -> dict[str, list[float]]:
-    """Vectors of an earlier run by the recording's hash; empty where there are none that these tools made."""
-    try:
-        rows = read_table(path, VOICES).to_pylist()
-    except (TableError, pa.ArrowInvalid, OSError):
-        return {}
-    return {row["audio_sha256"]: row["voice"] for row in rows if row["made_by"] == tools}
+    """Vectors of an earlier run that these tools made, by the recording's hash."""
+    return {row["audio_sha256"]: row["voice"] for row in rows_before(path, VOICES) if row["made_by"] == tools}
 
 
 def main(

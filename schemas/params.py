@@ -27,6 +27,7 @@ AlignerName = Literal["pocketsphinx", "textgrid", "mfa"]
 ExtractorName = Literal["ac_voiced", "praat_ac", "dio", "harvest", "swift_f0"]
 SplitName = Literal["train", "validation", "test"]
 SplitBy = Literal["text", "speaker", "official"]
+Sampler = Literal["euler", "ode2", "sde"]
 
 
 class Section(BaseModel):
@@ -256,7 +257,7 @@ class SynthesizeParams(Section):
     emotion: str | None
     emotion_space: Literal["embedding", "noise"]
     emotion_scale: Annotated[float, Field(ge=0, le=10)]
-    sampler: Literal["euler", "ode2", "sde"]
+    sampler: Sampler
     n_steps: Annotated[int, Field(ge=1, le=1000)]
     temperature: Annotated[float, Field(ge=1, le=10)]
     seed: Annotated[int, Field(ge=0, le=2**31)]

@@ -1,6 +1,6 @@
 """Mutation fuzzing of recordings, TextGrids and transcript tables: a process of its own, so that a crash of native code is a finding.
 
-``python -m tests.fuzz KIND FIRST LAST`` runs the cases of a kind with the seeds FIRST .. LAST - 1; a case is a function of its kind and
+``python -m tests.fuzz FIRST LAST KIND...`` runs the cases of kinds with the seeds FIRST .. LAST - 1; a case is a function of its kind and
 seed alone. Faults found go to stdout, one a line, and each names its kind and seed. The seed at work stands in the file that
 ``FUZZ_SEED_FILE`` names, for a process that dies.
 """
@@ -18,9 +18,10 @@ import numpy as np
 import soundfile as sf
 
 from pipeline.aligners.alignment import Spoken
-from pipeline.aligners.textgrid import align_textgrid, read_textgrid, write_textgrid
+from pipeline.aligners.textgrid import read_textgrid, write_textgrid
+from pipeline.aligners.textgrid_aligner import align_textgrid
 from pipeline.audio import load, probe
-from pipeline.corpora import adapter_named
+from pipeline.corpora import ADAPTERS
 from pipeline.corpora.listing import list_corpus
 from pipeline.text.normalise import words
 from schemas.errors import CorpusError, RowError
@@ -73,7 +74,7 @@ _LISTS: dict[str, tuple[AdapterName, str, bytes, CsvTable | None]] = {
     "esd": ("esd", "0011/0011.txt", b"\xff\xfe" + "0011_000001\tHello.\tAngry\n0011_000002 Hi. Sad\r\n".encode("utf-16-le"), None),
     "transcript": ("folder", "s/b.txt", "Hello 1,250.50 $9 “you”, naïve 👍.\r\n".encode(), None),
 }
-KINDS = (*_AUDIO, "textgrid", "textgrid_short", *_LISTS)
+SOUNDS, TEXTS = tuple(_AUDIO), ("textgrid", "textgrid_short", *_LISTS)
 
 
 def mutated(data: bytes, seed: int) -> bytes:
@@ -203,7 +204,7 @@ def _list_case(kind: str, root: Path) -> Callable[[int], bool]:
     def run(seed: int) -> bool:
         (root / name).write_bytes(mutated(data, seed))
         try:
-            listing = list_corpus("c", params, root, adapter_named(adapter))
+            listing = list_corpus("c", params, root, ADAPTERS[adapter])
         except CorpusError:
             assert kind in ("csv", "tsv")  # the line with the columns' names is broken: nothing can be read
             return False
@@ -239,8 +240,9 @@ def _too_slow(*_: object) -> None:
 if __name__ == "__main__":
     signal.signal(signal.SIGALRM, _too_slow)
     before_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    for fault in faults(sys.argv[1], range(int(sys.argv[2]), int(sys.argv[3]))):
+    first, last, *kinds = sys.argv[1:]
+    for fault in (fault for kind in kinds for fault in faults(kind, range(int(first), int(last)))):
         print(fault)
     grown_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before_mib
     if grown_mib > 200:
-        print(f"{sys.argv[1]}: memory grew by {grown_mib:.0f} MiB")
+        print(f"{', '.join(kinds)}: memory grew by {grown_mib:.0f} MiB")

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from pipeline import cluster, shards
 from pipeline.audio import file_sha256
+from pipeline.digests import digest
 from pipeline.files import remove_partials
-from pipeline.fingerprints import digest
 from pipeline.stage import finish
 from schemas.errors import RowError, TableError
 from schemas.names import unknown

@@ -1,1 +1,1 @@
-"""Aligners: where in the recording each phone and word is. `alignment` has what they share."""
+"""Aligners, one module each: where in the recording its words and phones are. `alignment` and `rows` have what they share."""

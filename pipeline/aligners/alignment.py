@@ -1,7 +1,7 @@
 """What aligners take and give, and the rule that turns any aligner's intervals into phones that tile the recording."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import isfinite
 
 from schemas.errors import RowError
@@ -33,10 +33,6 @@ class Spoken:
     text: str
     language: str
     duration_s: float
-
-    def with_text(self, text: str) -> "Spoken":
-        """The same utterance with another text."""
-        return replace(self, text=text)
 
 
 @dataclass(frozen=True)

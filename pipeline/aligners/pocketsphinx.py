@@ -127,7 +127,7 @@ class PocketsphinxAligner:
     def _attempt(self, words: list[str], language: str, pcm: bytes, beams: _Beams) -> _Labelled:
         decoder = self._decoders.pop(beams, None) or _new_decoder(beams)  # a failure leaves it stuck: only one that went through is kept
         named = self._english_words(decoder, words) if _is_english(language) else _foreign_words(decoder, words, language)
-        labelled = _two_passes(decoder, named, pcm)
+        labelled = _decoded(decoder, named, pcm)
         self._decoders[beams] = decoder
         return labelled
 
@@ -191,7 +191,7 @@ def _foreign_words(decoder: "Decoder", words: list[str], language: str) -> list[
     return named
 
 
-def _two_passes(decoder: "Decoder", named: list[_Named], pcm: bytes) -> _Labelled:
+def _decoded(decoder: "Decoder", named: list[_Named], pcm: bytes) -> _Labelled:
     """First words, then the phones and states within them."""
     try:
         decoder.reinit_feat()  # forget the noise estimate of the utterance before: it changes the times

@@ -3,7 +3,8 @@
 Each phone has four states, silence one. A state is a Gaussian over cepstra and levels of a frame and its neighbours; all states share one
 covariance, so that whitening by it leaves Euclidean distances. The first and last state of a phone know the broad class of the neighbour
 there; where they were heard seldom, their means are drawn to the phone's own. `learn` makes a model from statistics, `segment` finds the
-best path through an utterance's states (Viterbi, no skips) near its first alignment, `statistics` sums up what paths hold, and so on.
+best path through an utterance's states (Viterbi, no skips) near its first alignment, `statistics` sums up what paths hold, for the next
+round of `learn`.
 
 Frames are rounded to 1/256, so that their sums and the sums of their squares are exact in float64: the order of adding them, and with
 it the number of workers, cannot change a model. Pure functions on arrays.

@@ -1,28 +1,29 @@
-"""Rows of the alignments table and of the rejects table, as aligners give them."""
+"""What aligners give: rows of the alignments table and of the rejects table."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pipeline.aligners.alignment import Alignment, Spoken
 from schemas.errors import RowError, StorageError
+from schemas.tables.alignments import Interval
 from schemas.tables.rejects import reject_row
 
 BATCH_UTTERANCES = 40  # a task
 
-Row = dict[str, object]
+Row = dict[str, Any]
 
 
-class Sorted(NamedTuple):
-    """Rows of the alignments table and of the rejects table."""
+class Results(NamedTuple):
+    """Rows of both tables; each utterance is in one of them."""
 
     aligned: list[Row]
     rejected: list[Row]
 
 
-def sort_rows(batch: list[Spoken], align: Callable[[Spoken], Alignment]) -> Sorted:
+def align_each(batch: list[Spoken], align: Callable[[Spoken], Alignment]) -> Results:
     """Align each utterance; what one raises is its reject."""
-    done = Sorted([], [])
+    done = Results([], [])
     for one in batch:
         try:
             alignment = align(one)
@@ -34,14 +35,19 @@ def sort_rows(batch: list[Spoken], align: Callable[[Spoken], Alignment]) -> Sort
     return done
 
 
-def crashed(one: Spoken, error: RowError) -> Sorted:
+def phones_of(row: Row) -> list[Interval]:
+    """Phones of a row of the alignments table."""
+    return [Interval(**phone) for phone in row["phones"]]
+
+
+def crashed(one: Spoken, error: RowError) -> Results:
     """What became of an utterance that ends each process that aligns it."""
-    return Sorted([], [reject_row(one.utterance_id, "align", error)])
+    return Results([], [reject_row(one.utterance_id, "align", error)])
 
 
-def joined(parts: Iterable[Sorted]) -> Sorted:
+def joined(parts: Iterable[Results]) -> Results:
     """All parts as one, in their order."""
-    done = Sorted([], [])
+    done = Results([], [])
     for part in parts:
         done.aligned.extend(part.aligned)
         done.rejected.extend(part.rejected)

@@ -1,19 +1,15 @@
-"""Praat TextGrid files: reading, writing, and the aligner that uses those which exist."""
+"""Praat TextGrid files: reading what people and programs write, and writing."""
 
 import re
-from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator
+from pathlib import Path
 
-from pipeline.aligners.alignment import END_TOLERANCE_S, Alignment, Spoken, speech, tile
-from pipeline.storage import Bucket, Root
 from schemas.errors import RowError
-from schemas.params import TextGridParams
 from schemas.reasons import Reason
 from schemas.tables.alignments import SILENCE, Interval
 
 MAX_FILE_BYTES = 5_000_000
 MAX_TIERS = 1000
-MAX_PHONE_CHARS = 100  # a longer label is a text, not a phone
 
 # Praat's own rule: strings, flags and numbers count only where they stand free; all other text (`xmin =`, `item [1]:`) is comment.
 # So the long and the short format are one sequence of tokens.
@@ -45,7 +41,19 @@ def read_textgrid(path: Path) -> dict[str, list[Interval]]:
     RowError
         `ALIGNMENT_UNREADABLE` if the file is missing, too large, not text, not a TextGrid, or ends early.
     """
-    return _read_document(path)[1]
+    return read_document(path)[1]
+
+
+def read_document(path: Path) -> tuple[float, dict[str, list[Interval]]]:
+    """End of the file in seconds, and its interval tiers; raises as `read_textgrid`."""
+    try:
+        return _read_tokens(_tokens(_decode(path)))
+    except OSError as error:
+        raise unreadable(path, error.strerror or type(error).__name__) from None
+    except StopIteration:
+        raise unreadable(path, "the file ends before the intervals that it declares") from None
+    except ValueError as error:
+        raise unreadable(path, str(error)) from None
 
 
 def write_textgrid(path: Path, tiers: dict[str, list[Interval]], duration_s: float) -> None:
@@ -67,111 +75,6 @@ def write_textgrid(path: Path, tiers: dict[str, list[Interval]], duration_s: flo
         lines += _interval_lines(_without_gaps(intervals, duration_s), duration_s)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-class TextGridFolder:
-    """The ``<stem>.TextGrid`` files below a folder, found once and looked up by an audio file's path.
-
-    Parameters
-    ----------
-    folder
-        A folder, or the same in a bucket. Searched to any depth; links to folders are not followed.
-
-    Raises
-    ------
-    StorageError
-        If the bucket cannot be listed.
-    """
-
-    def __init__(self, folder: Root) -> None:
-        self._name = PurePosixPath(str(folder)).name
-        self._by_stem: dict[str, list[PurePosixPath]] = {}
-        for path in sorted(_files_below(folder)):
-            if path.suffix.lower() == ".textgrid":
-                self._by_stem.setdefault(path.stem, []).append(path)
-
-    def find(self, audio_path: str, stem_is_shared: bool) -> PurePosixPath:
-        """The TextGrid of an audio file, below the folder: of those with its stem, the one whose last folders are most like the audio's.
-
-        Parameters
-        ----------
-        audio_path
-            Relative to the corpus root.
-        stem_is_shared
-            Whether other recordings have the same stem; then a TextGrid from another folder may be another recording's, and is
-            not taken.
-
-        Raises
-        ------
-        RowError
-            `ALIGNMENT_MISSING` if there is none, `ALIGNMENT_UNREADABLE` if several could be meant.
-        """
-        audio = PurePosixPath(audio_path)
-        named = self._by_stem.get(audio.stem, [])
-        likest = max((_likeness(path, audio) for path in named), default=0)
-        found = [path for path in named if _likeness(path, audio) == likest]
-        if not found or (stem_is_shared and not likest):
-            raise RowError(Reason.ALIGNMENT_MISSING, f"no TextGrid for {audio_path} under {self._name}/")
-        if len(found) > 1:
-            raise RowError(Reason.ALIGNMENT_UNREADABLE, f"{len(found)} TextGrids could be meant: {', '.join(map(str, found))}")
-        return found[0]
-
-
-def _files_below(folder: Root) -> Iterator[PurePosixPath]:
-    """Files by their paths below `folder`, less links that leave it."""
-    if isinstance(folder, Bucket):
-        yield from (PurePosixPath(path) for path, _ in folder.objects() if PurePosixPath(path).as_posix() == path)
-        return
-    for path in folder.rglob("*"):
-        if path.is_file() and path.resolve().is_relative_to(folder.resolve()):
-            yield PurePosixPath(path.relative_to(folder).as_posix())
-
-
-def _likeness(path: PurePosixPath, audio: PurePosixPath) -> int:
-    """How many folders above the file, from the last, have the same names; one more if all."""
-    if path.parent == audio.parent:
-        return len(audio.parts)
-    pairs = zip(reversed(path.parent.parts), reversed(audio.parent.parts), strict=False)
-    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(path.parent.parts), len(audio.parent.parts)))
-
-
-def align_textgrid(path: Path, spoken: Spoken, params: TextGridParams) -> Alignment:
-    """The alignment that a TextGrid holds, as phones that tile the recording.
-
-    Raises
-    ------
-    RowError
-        As `read_textgrid` and `tile`; `ALIGNMENT_UNREADABLE` without the phone tier, `ALIGNMENT_MISMATCH` if the file is for
-        audio of another length.
-    """
-    end_s, tiers = _read_document(path)
-    if abs(end_s - spoken.duration_s) > END_TOLERANCE_S:
-        detail = f"{path.name} is {end_s:.4f} s long, the audio {spoken.duration_s:.4f} s"
-        raise RowError(Reason.ALIGNMENT_MISMATCH, detail, end_s - spoken.duration_s)
-    phone_tier = _tier(tiers, params.phone_tier)
-    if phone_tier is None:
-        raise _unreadable(path, f"no interval tier '{params.phone_tier}'; it has {', '.join(tiers) or 'none'}")
-    for interval in phone_tier:
-        if len(interval.label) > MAX_PHONE_CHARS:
-            raise _unreadable(path, f"the phone tier has a label of {len(interval.label)} characters; is it the tier with phones?")
-    return Alignment(
-        words=speech(_tier(tiers, params.word_tier) or [], spoken.duration_s),
-        phones=tile(phone_tier, spoken.duration_s),
-        duration_s=spoken.duration_s,
-        score=None,
-        text_read="",
-        aligner="textgrid",
-    )
-
-
-def _tier(tiers: dict[str, list[Interval]], name: str) -> Sequence[Interval] | None:
-    """The tier called `name`, alone or after a speaker (``speaker - phones``, as MFA writes); "*" is the fullest, first of equals."""
-    if name == "*":
-        return max(tiers.values(), key=len, default=None)
-    if name in tiers:
-        return tiers[name]
-    of_speakers = [intervals for full_name, intervals in tiers.items() if full_name.endswith(f" - {name}")]
-    return of_speakers[0] if len(of_speakers) == 1 else None
 
 
 def _interval_lines(intervals: list[Interval], duration_s: float) -> list[str]:
@@ -198,18 +101,6 @@ def _without_gaps(intervals: list[Interval], duration_s: float) -> list[Interval
 
 def _quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
-
-
-def _read_document(path: Path) -> tuple[float, dict[str, list[Interval]]]:
-    """End of the file in seconds, and its interval tiers; raises as `read_textgrid`."""
-    try:
-        return _read_tokens(_tokens(_decode(path)))
-    except OSError as error:
-        raise _unreadable(path, error.strerror or type(error).__name__) from None
-    except StopIteration:
-        raise _unreadable(path, "the file ends before the intervals that it declares") from None
-    except ValueError as error:
-        raise _unreadable(path, str(error)) from None
 
 
 def _decode(path: Path) -> str:
@@ -306,5 +197,6 @@ def _count(tokens: Iterator[str | float]) -> int:
     return int(count)
 
 
-def _unreadable(path: Path, why: str) -> RowError:
+def unreadable(path: Path, why: str) -> RowError:
+    """The fault `ALIGNMENT_UNREADABLE` of a file."""
     return RowError(Reason.ALIGNMENT_UNREADABLE, f"{path.name}: {why}")

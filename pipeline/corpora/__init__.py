@@ -18,7 +18,7 @@ from pipeline.corpora.tess import TESS
 from pipeline.corpora.vctk import VCTK
 from schemas.params import AdapterName
 
-__all__ = ["ADAPTERS", "Adapter", "Candidate", "Entry", "Fault", "adapter_named"]
+__all__ = ["ADAPTERS", "Adapter", "Candidate", "Entry", "Fault"]
 
 ADAPTERS: dict[AdapterName, Adapter] = {
     "esd": Esd(),
@@ -37,8 +37,3 @@ ADAPTERS: dict[AdapterName, Adapter] = {
     "huggingface": HuggingFace(),
     "folder": Folder(),
 }
-
-
-def adapter_named(name: AdapterName) -> Adapter:
-    """The adapter that `corpora.<corpus>.adapter` names; params.yaml's check has made sure that there is one."""
-    return ADAPTERS[name]

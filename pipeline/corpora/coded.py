@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from pipeline.corpora.emotions import canonical_emotion
-from pipeline.corpora.entries import Adapter, Candidate, Entry, Fault
+from pipeline.corpora.entries import Adapter, Candidate, Entry, Fault, unheard
 from pipeline.corpora.texts import Codes, Texts, TextSource
 from pipeline.corpora.transcripts import MAX_METADATA_BYTES
 from pipeline.corpora.tree import Tree
@@ -68,16 +68,9 @@ class CodedNames(Adapter):
             if match := self.path.fullmatch(path):
                 yield self._entry(path, match.groupdict(default=""), texts, genders)
         for clip in sorted(texts.clips - {_without_suffix(path) for path in tree.audio}):
-            yield self._unheard(tree, clip)
-
-    def _unheard(self, tree: Tree, clip: str) -> Fault:
-        try:
-            tree.inside(clip)
-        except RowError as error:
-            return Fault(clip, error)
-        match = self.path.fullmatch(f"{clip}.wav")
-        missing = RowError(Reason.AUDIO_MISSING, f"the transcripts name {clip}, which is not there; restore it or remove its line")
-        return Fault(clip, missing, match["speaker"] if match else None, match["stem"] if match else None)
+            why = f"the transcripts name {clip}, which is not there; restore it or remove its line"
+            match = self.path.fullmatch(f"{clip}.wav")
+            yield unheard(tree, clip, why, *(match.group("speaker", "stem") if match else (None, None)))
 
     def _entry(self, path: str, codes: Codes, texts: Texts, genders: Mapping[str, str]) -> Entry:
         for name, table in (("emotion", self.emotions), ("intensity", self.intensities), ("subset", self.subsets)):

@@ -7,6 +7,7 @@ from typing import Protocol
 from pipeline.corpora.tree import Tree
 from schemas.errors import RowError
 from schemas.params import CorpusParams, SplitName
+from schemas.reasons import Reason
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,15 @@ class Fault:
 
 
 Entry = Candidate | Fault
+
+
+def unheard(tree: Tree, path: str, why: str, speaker: str | None, stem: str | None) -> Fault:
+    """The fault of metadata that names a file which is not there; a path that leaves the corpus is told as that, and gives no id."""
+    try:
+        tree.inside(path)
+    except RowError as error:
+        return Fault(path, error)
+    return Fault(path, RowError(Reason.AUDIO_MISSING, why), speaker, stem)
 
 
 class Adapter(Protocol):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from pipeline.corpora.emotions import canonical_emotion
-from pipeline.corpora.entries import Adapter, Candidate, Entry, Fault
+from pipeline.corpora.entries import Adapter, Candidate, Entry, Fault, unheard
 from pipeline.corpora.tables import Row, Table, is_no_text, read_table, require_columns, unreadable
 from pipeline.corpora.transcripts import MAX_TRANSCRIPT_BYTES, decode
 from pipeline.corpora.tree import Tree
@@ -59,7 +59,8 @@ def _from_table(tree: Tree, table: CsvTable) -> Iterator[Entry]:
     for path in sorted(audio):
         yield _entry(table, path, rows.get(path), path in twice)
     for path in sorted(rows.keys() - audio):
-        yield _unheard(tree, table, path, rows[path])
+        why = f"{table.file} names {path}, which is not there; restore it or remove the row"
+        yield unheard(tree, path, why, _speaker(table, path, rows[path]), _speaker_and_stem(path)[1])
 
 
 def _entry(table: CsvTable, path: str, row: Row | None, twice: bool) -> Entry:
@@ -74,15 +75,6 @@ def _entry(table: CsvTable, path: str, row: Row | None, twice: bool) -> Entry:
         return Fault(path, broken, None if is_no_text(speaker) else speaker, stem)
     label = row[table.emotion].strip() if table.emotion is not None else ""
     return Candidate(stem, path, speaker, row[table.text], canonical_emotion(label), label)
-
-
-def _unheard(tree: Tree, table: CsvTable, path: str, row: Row) -> Fault:
-    try:
-        tree.inside(path)
-    except RowError as error:
-        return Fault(path, error)
-    missing = RowError(Reason.AUDIO_MISSING, f"{table.file} names {path}, which is not there; restore it or remove the row")
-    return Fault(path, missing, _speaker(table, path, row), _speaker_and_stem(path)[1])
 
 
 def _speaker(table: CsvTable, path: str, row: Row) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from pipeline.corpora.emotions import canonical_emotion
-from pipeline.corpora.entries import Adapter, Candidate, Entry, Fault
+from pipeline.corpora.entries import Adapter, Candidate, Entry, Fault, unheard
 from pipeline.corpora.tables import Row, is_no_text, read_table, require_columns, unreadable
 from pipeline.corpora.tree import Tree
 from schemas.errors import RowError
@@ -56,7 +56,8 @@ class HuggingFace(Adapter):
         for path in tree.audio:
             yield _entry(path, rows.get(path), columns, path in twice)
         for path in sorted(rows.keys() - set(tree.audio)):
-            yield _unheard(tree, path, rows[path], columns)
+            why = f"the metadata names {path!r}, which is not there; restore it or remove the row"
+            yield unheard(tree, path, why, _speaker(rows[path], columns), PurePosixPath(path).stem)
 
 
 def split_of(path: str) -> SplitName:
@@ -112,12 +113,3 @@ def _entry(path: str, row: Row | None, columns: _Columns, twice: bool) -> Entry:
 def _speaker(row: Row, columns: _Columns) -> str:
     speaker = _first(row, columns.speaker)
     return "speaker" if speaker is None else speaker
-
-
-def _unheard(tree: Tree, path: str, row: Row, columns: _Columns) -> Fault:
-    try:
-        tree.inside(path)
-    except RowError as error:
-        return Fault(path, error)
-    missing = RowError(Reason.AUDIO_MISSING, f"the metadata names {path!r}, which is not there; restore it or remove the row")
-    return Fault(path, missing, _speaker(row, columns), PurePosixPath(path).stem)

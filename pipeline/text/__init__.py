@@ -1,1 +1,1 @@
-"""Text: what is read (`normalise`), how it is pronounced (`g2p`), and the espeak-ng synthesiser behind both (`espeak`)."""
+"""Text: what is read (`normalise`), how it is pronounced (`g2p`, `pronunciations`), both at once (`phonemes`), and espeak-ng (`espeak`)."""

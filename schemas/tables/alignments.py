@@ -11,7 +11,7 @@ import pandera.pandas as pandera
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.tables.contract import Contract, field
+from schemas.tables.contract import Contract, field, list_of
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,8 @@ _interval = pa.struct(
 _ARROW = pa.schema(
     [
         field("utterance_id", pa.string(), "corpus/speaker/stem"),
-        field(
-            "words",
-            pa.list_(pa.field("element", _interval, nullable=False)),
-            "intervals (label, start_s, end_s) without silences; may be empty",
-        ),
-        field("phones", pa.list_(pa.field("element", _interval, nullable=False)), "intervals that tile [0, duration_s], silence included"),
+        field("words", list_of(_interval), "intervals (label, start_s, end_s) without silences; may be empty"),
+        field("phones", list_of(_interval), "intervals that tile [0, duration_s], silence included"),
         field("duration_s", pa.float64(), "of the recording, s"),
         field("score", pa.float64(), "mean log-likelihood a frame; null where the aligner gives none", nullable=True),
         field("text_read", pa.string(), "the words as read, after normalisation; '' for textgrid"),

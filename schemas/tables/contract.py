@@ -4,18 +4,25 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
 import pyarrow.compute as pc
 from pandera.errors import SchemaErrors
 
-from schemas.errors import TableError
+from schemas.errors import RowError, TableError
+from schemas.reasons import Reason
 
 
 def field(name: str, value_type: pa.DataType, description: str, *, nullable: bool = False) -> pa.Field:
     """A column of a contract: what it holds, with unit and range, goes into the documents and not into the file."""
     return pa.field(name, value_type, nullable=nullable, metadata={"description": description})
+
+
+def list_of(value_type: pa.DataType, size: int = -1) -> pa.DataType:
+    """The type of lists without nulls inside, all of one size or (-1) of any."""
+    return pa.list_(pa.field("element", value_type, nullable=False), size)
 
 
 @dataclass(frozen=True)
@@ -38,18 +45,18 @@ class Contract:
         Exact columns, order and types of the file, made of `field`.
     primary_key
         Column that is unique and not null, and by which rows are sorted.
+    rows
+        pandera schema of the summary.
     summary
         Scalar summary of each row (lengths, sums, ranges) as a data frame with one row a table row; list columns are reduced
-        by Arrow, never mapped in Python.
-    rows
-        pandera schema of that summary.
+        by Arrow, never mapped in Python. None: the columns that `rows` names, as they are.
     """
 
     name: str
     arrow: pa.Schema
     primary_key: str
-    summary: Callable[[pa.Table], pd.DataFrame]
     rows: pandera.DataFrameSchema
+    summary: Callable[[pa.Table], pd.DataFrame] | None = None
     descriptions: Mapping[str, str] = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
@@ -71,11 +78,22 @@ class Contract:
     def broken_rows(self, table: pa.Table) -> list[BrokenRow]:
         """Rows that fail a check, in order of index, each with the names of the checks it failed."""
         self.check_columns(table)
+        summary = self.summary(table) if self.summary is not None else table.select(list(self.rows.columns)).to_pandas()
         try:
-            self.rows.validate(self.summary(table), lazy=True)
+            self.rows.validate(summary, lazy=True)
         except SchemaErrors as errors:
             return _broken(self.name, errors.failure_cases)
         return []
+
+    def whole_rows(self, table: pa.Table) -> tuple[pa.Table, dict[str, RowError]]:
+        """The table less the rows that fail a check, and why each does (`contract_broken`) by its primary key."""
+        broken = self.broken_rows(table) if table.num_rows else []
+        if not broken:
+            return table, {}
+        keys, whole = table.column(self.primary_key), np.ones(table.num_rows, dtype=np.bool_)
+        whole[[row.index for row in broken]] = False
+        faults = {keys[row.index].as_py(): RowError(Reason.CONTRACT_BROKEN, row.detail) for row in broken}
+        return table.filter(pa.array(whole)).combine_chunks(), faults
 
     def check(self, table: pa.Table) -> None:
         """Raise `TableError` unless columns, rows, key and order all hold."""

@@ -8,7 +8,6 @@ defined, or was not taken; `docs/metrics.md` defines each.
 from dataclasses import dataclass
 from typing import Literal
 
-import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
 
@@ -70,11 +69,6 @@ MEASURE_DETAILS = {
 MEASURES = {name: measure.text for name, measure in MEASURE_DETAILS.items()}
 
 
-def _summary(table: pa.Table) -> pd.DataFrame:
-    frame: pd.DataFrame = table.to_pandas()
-    return frame
-
-
 def _in_range(measure: Measure) -> pandera.Column:
     slack = 1e-6  # of a correlation or a cosine in floating point
     return pandera.Column(float, pandera.Check.in_range(measure.low - slack, measure.high + slack), nullable=True)
@@ -99,7 +93,6 @@ EVALUATION = Contract(
         + [field(name, pa.float64(), text, nullable=True) for name, text in MEASURES.items()]
     ),
     primary_key="key",
-    summary=_summary,
     rows=pandera.DataFrameSchema(
         {"kind": pandera.Column(str, pandera.Check.isin(KINDS)), **{name: _in_range(measure) for name, measure in MEASURE_DETAILS.items()}}
     ),

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from schemas.tables.contract import Contract, field
+from schemas.tables.contract import Contract, field, list_of
 from schemas.tables.utterances import EMOTIONS, SPLITS
 
 _A_FRAME = ("f0_hz", "voiced", "energy_db", "mel_ln")
@@ -28,10 +28,6 @@ PART_COLUMNS = {
     "durations": ("phones", "duration_frames", "n_frames"),
     "pools": ("phone_log_f0", "phone_log_f0_slope", "phone_energy_db"),  # of pitch, energy and durations
 }
-
-
-def _list_of(value_type: pa.DataType) -> pa.DataType:
-    return pa.list_(pa.field("element", value_type, nullable=False))
 
 
 _parts = pa.struct([pa.field(part, pa.string(), nullable=False) for part in PARTS])
@@ -48,20 +44,16 @@ def _arrow(n_mels: int) -> pa.Schema:
             field("language", pa.string(), "espeak-ng voice name such as en-us"),
             field("split", pa.string(), "train, validation or test"),
             field("text", pa.string(), "as given by the corpus"),
-            field("phones", _list_of(pa.string()), "in order, silence included (written sil)"),
-            field("duration_frames", _list_of(pa.int32()), "of each phone, by cumulative rounding; sums to n_frames"),
+            field("phones", list_of(pa.string()), "in order, silence included (written sil)"),
+            field("duration_frames", list_of(pa.int32()), "of each phone, by cumulative rounding; sums to n_frames"),
             field("n_frames", pa.int32(), "frames of the recording"),
-            field("f0_hz", _list_of(pa.float32()), "F0 of each frame, Hz; NaN where unvoiced"),
-            field("voiced", _list_of(pa.bool_()), "of each frame"),
-            field("energy_db", _list_of(pa.float32()), "level of each frame, dB re full scale"),
-            field(
-                "mel_ln",
-                _list_of(pa.list_(pa.field("element", pa.float32(), nullable=False), n_mels)),
-                "a frame; natural log of magnitude in each mel band",
-            ),
-            field("phone_log_f0", _list_of(pa.float32()), "of each phone: mean ln(F0 in Hz) of voiced frames; NaN where none"),
-            field("phone_log_f0_slope", _list_of(pa.float32()), "of each phone: slope of ln(F0), a second; NaN below 2 voiced frames"),
-            field("phone_energy_db", _list_of(pa.float32()), "of each phone: mean energy_db; NaN where it has 0 frames"),
+            field("f0_hz", list_of(pa.float32()), "F0 of each frame, Hz; NaN where unvoiced"),
+            field("voiced", list_of(pa.bool_()), "of each frame"),
+            field("energy_db", list_of(pa.float32()), "level of each frame, dB re full scale"),
+            field("mel_ln", list_of(list_of(pa.float32(), n_mels)), "a frame; natural log of magnitude in each mel band"),
+            field("phone_log_f0", list_of(pa.float32()), "of each phone: mean ln(F0 in Hz) of voiced frames; NaN where none"),
+            field("phone_log_f0_slope", list_of(pa.float32()), "of each phone: slope of ln(F0), a second; NaN below 2 voiced frames"),
+            field("phone_energy_db", list_of(pa.float32()), "of each phone: mean energy_db; NaN where it has 0 frames"),
             field("f0_floor_hz", pa.float32(), "lowest F0 that the extractor looked for, Hz"),
             field("f0_ceiling_hz", pa.float32(), "highest F0 that the extractor looked for, Hz"),
             field("fingerprint", pa.string(), "SHA-256 of all that the row depends on"),

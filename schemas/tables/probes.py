@@ -4,17 +4,10 @@ Kept for the next run of ingest, which then hashes the file and decodes it only 
 limit rejected. What each number is, `pipeline.audio.AudioProbe` says.
 """
 
-import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
 
 from schemas.tables.contract import Contract, field
-
-
-def _summary(table: pa.Table) -> pd.DataFrame:
-    frame: pd.DataFrame = table.select(["n_samples", "sample_rate_hz"]).to_pandas()
-    return frame
-
 
 PROBES = Contract(
     name="probes",
@@ -32,7 +25,6 @@ PROBES = Contract(
         ]
     ),
     primary_key="utterance_id",
-    summary=_summary,
     rows=pandera.DataFrameSchema(
         {"n_samples": pandera.Column("int64", pandera.Check.gt(0)), "sample_rate_hz": pandera.Column("int32", pandera.Check.gt(0))}
     ),

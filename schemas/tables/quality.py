@@ -4,7 +4,6 @@ Rows stand for kept utterances and for those that a limit rejected, so that limi
 each measure is, `pipeline.quality` says.
 """
 
-import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
 
@@ -23,11 +22,6 @@ MEASURES = {
 }
 
 
-def _summary(table: pa.Table) -> pd.DataFrame:
-    frame: pd.DataFrame = table.select(list(MEASURES)).to_pandas()
-    return frame
-
-
 _share = pandera.Column(float, pandera.Check.in_range(0, 1))
 _seconds = pandera.Column(float, pandera.Check.ge(0))
 
@@ -43,7 +37,6 @@ QUALITY = Contract(
         ]
     ),
     primary_key="utterance_id",
-    summary=_summary,
     rows=pandera.DataFrameSchema(
         {
             "phone_rate_hz": pandera.Column(float, pandera.Check.gt(0)),

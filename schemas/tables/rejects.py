@@ -4,7 +4,6 @@ Ids are unique within a stage: an utterance is rejected once, for the first reas
 (a duplicate, an unparsed name) is listed as ``corpus/?/path/of/the/file.wav``.
 """
 
-import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
 
@@ -31,16 +30,10 @@ _ARROW = pa.schema(
 )
 
 
-def _summary(table: pa.Table) -> pd.DataFrame:
-    frame: pd.DataFrame = table.select(["stage", "reason"]).to_pandas()
-    return frame
-
-
 REJECTS = Contract(
     name="rejects",
     arrow=_ARROW,
     primary_key="utterance_id",
-    summary=_summary,
     rows=pandera.DataFrameSchema(
         {
             "stage": pandera.Column(str, pandera.Check.isin(STAGES)),
@@ -50,15 +43,19 @@ REJECTS = Contract(
 )
 
 
+def fault_of(error: Exception) -> RowError:
+    """The fault of a row that an exception is; an unexpected one is `internal_error`."""
+    return error if isinstance(error, RowError) else RowError(Reason.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
+
+
 def reject_row(utterance_id: str, stage: str, error: Exception, fingerprint: str | None = None) -> dict[str, object]:
-    """A row's fault as a row of the rejects table; an unexpected exception becomes `internal_error`.
+    """A row of the rejects table for what `fault_of` makes of an exception.
 
     `fingerprint` of all that the fault may follow from is kept where the reason is `LASTING`.
     """
-    if not isinstance(error, RowError):
-        error = RowError(Reason.INTERNAL_ERROR, f"{type(error).__name__}: {error}")
-    detail = error.detail.encode(errors="backslashreplace").decode()  # names of files may hold bytes that are not UTF-8
+    fault = fault_of(error)
+    detail = fault.detail.encode(errors="backslashreplace").decode()  # names of files may hold bytes that are not UTF-8
     detail = detail if len(detail) <= 500 else detail[:497] + "..."
-    kept = fingerprint if error.reason in LASTING else None
-    told = {"reason": error.reason.value, "detail": detail, "value": error.value}
+    kept = fingerprint if fault.reason in LASTING else None
+    told = {"reason": fault.reason.value, "detail": detail, "value": fault.value}
     return {"utterance_id": utterance_id, "stage": stage, **told, "fingerprint": kept}

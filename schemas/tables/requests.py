@@ -6,13 +6,15 @@ in lists with a number a phone, of single phones.
 """
 
 import re
+from typing import get_args
 
 import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.tables.contract import Contract, field
+from schemas.params import Sampler
+from schemas.tables.contract import Contract, field, list_of
 from schemas.tables.utterances import MAX_ID_CHARS
 
 CURVES = {
@@ -24,19 +26,12 @@ COPY = "copy:"
 MAX_TEXT_CHARS = 2000
 _ID = r"^(?!.*(^|/)\.{0,2}(/|$))[^\x00-\x1f\\]+$"  # a path below the folder of recordings
 
-_strings = pa.list_(pa.field("element", pa.string(), nullable=False))
-_floats = pa.list_(pa.field("element", pa.float64(), nullable=False))
 _ARROW = pa.schema(
     [
         field("request_id", pa.string(), "name of the request and of its recording"),
         field("set", pa.string(), "group that the request belongs to, such as grid or ladder"),
         field("text", pa.string(), "what to say; null: phones, or the recording's words", nullable=True),
-        field(
-            "phones",
-            pa.list_(pa.field("element", pa.string(), nullable=False)),
-            "what to say in the model's phones; null: from the text",
-            nullable=True,
-        ),
+        field("phones", list_of(pa.string()), "what to say in the model's phones; null: from the text", nullable=True),
         field("utterance_id", pa.string(), "recording to speak again; null: none", nullable=True),
         field("language", pa.string(), "of the text, as espeak-ng names voices"),
         field("speaker", pa.string(), "corpus/speaker; null: the recording's", nullable=True),
@@ -47,7 +42,7 @@ _ARROW = pa.schema(
         field("pitch_range_scale", pa.float64(), "multiplies the distance of log-F0 from its mean"),
         field("energy_shift_db", pa.float64(), "added to energy, dB"),
         field("rate", pa.float64(), "speed: 2 halves every duration"),
-        *(field(name, _floats, text, nullable=True) for name, text in CURVES.items()),
+        *(field(name, list_of(pa.float64()), text, nullable=True) for name, text in CURVES.items()),
         field("sampler", pa.string(), "euler, ode2 or sde"),
         field("n_steps", pa.int64(), "network evaluations"),
         field("temperature", pa.float64(), "divides the start noise's standard deviation"),
@@ -55,7 +50,7 @@ _ARROW = pa.schema(
     ]
 )
 _SCALARS = [column.name for column in _ARROW if not pa.types.is_list(column.type)]
-_RANGES = {
+RANGES = {
     "intensity": (0, 10), "pitch_shift_semitones": (-24, 24), "pitch_range_scale": (0, 5), "energy_shift_db": (-40, 40), "rate": (0.2, 5),
     "n_steps": (1, 1000), "temperature": (1, 10), "seed": (0, 2**63 - 1),
 }  # fmt: skip
@@ -88,8 +83,8 @@ REQUESTS = Contract(
             "set": pandera.Column(str, pandera.Check.str_matches(r"^[\w .+-]{1,64}$")),
             "text": pandera.Column(str, pandera.Check.str_length(1, MAX_TEXT_CHARS), nullable=True),
             "prosody": pandera.Column(str, pandera.Check.str_matches(rf"^(reference|predicted|{re.escape(COPY)}.+)$")),
-            "sampler": pandera.Column(str, pandera.Check.isin(["euler", "ode2", "sde"])),
-            **{name: pandera.Column(checks=pandera.Check.in_range(*limits)) for name, limits in _RANGES.items()},
+            "sampler": pandera.Column(str, pandera.Check.isin(get_args(Sampler))),
+            **{name: pandera.Column(checks=pandera.Check.in_range(*limits)) for name, limits in RANGES.items()},
             "what_to_say": pandera.Column(int, pandera.Check.eq(1)),
             **{name: _false() for name in ("nobody_speaks", "no_emotion", "reference_without_recording", "curves_of_unequal_length")},
         }

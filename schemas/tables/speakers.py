@@ -1,8 +1,8 @@
 """Two small tables with one row a speaker; primary key speaker; sorted by speaker; and what the first of them is made of.
 
 `PITCH_LIMITS` is what the extractor's first pass found, from `PITCH_SAMPLES`, one row an utterance that it listened to (primary key
-utterance_id); `STATISTICS` is what the training split gives for reading features,
-with one further row, `CORPUS_ROW`, over all speakers (for speakers unseen in training).
+utterance_id). `STATISTICS` is what the training split gives for reading features, with one further row, `CORPUS_ROW`, over all speakers
+(for speakers unseen in training).
 """
 
 import pandas as pd
@@ -10,14 +10,9 @@ import pandera.pandas as pandera
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.tables.contract import Contract, field
+from schemas.tables.contract import Contract, field, list_of
 
 CORPUS_ROW = "*"
-
-
-def _summary(table: pa.Table) -> pd.DataFrame:
-    frame: pd.DataFrame = table.to_pandas()
-    return frame
 
 
 PITCH_LIMITS = Contract(
@@ -38,7 +33,6 @@ PITCH_LIMITS = Contract(
         ]
     ),
     primary_key="speaker",
-    summary=_summary,
     rows=pandera.DataFrameSchema(
         {"floor_hz": pandera.Column(float, pandera.Check.gt(20)), "ceiling_hz": pandera.Column(float, pandera.Check.in_range(100, 2500))}
     ),
@@ -50,9 +44,7 @@ PITCH_SAMPLES = Contract(
         [
             field("utterance_id", pa.string(), "corpus/speaker/stem"),
             field("speaker", pa.string(), "corpus/speaker"),
-            field(
-                "histogram", pa.list_(pa.field("element", pa.int32(), nullable=False)), "voiced frames in bins of 1/100 octave from 20 Hz"
-            ),
+            field("histogram", list_of(pa.int32()), "voiced frames in bins of 1/100 octave from 20 Hz"),
             field("fingerprint", pa.string(), "of recording, widest limits and all that the search depends on"),
         ]
     ),
@@ -78,7 +70,6 @@ STATISTICS = Contract(
         ]
     ),
     primary_key="speaker",
-    summary=_summary,
     rows=pandera.DataFrameSchema(
         {
             "n_voiced_frames": pandera.Column("int64", pandera.Check.ge(1)),

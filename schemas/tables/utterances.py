@@ -4,17 +4,19 @@
 bytes do not depend on where the corpus lies.
 """
 
-import pandas as pd
+from typing import get_args
+
 import pandera.pandas as pandera
 import pyarrow as pa
 
+from schemas.params import SplitName
 from schemas.tables.contract import Contract, field
 
 EMOTIONS = (
     "neutral", "calm", "happy", "sad", "angry", "fearful", "disgusted", "surprised", "bored", "contemptuous", "excited",
     "amused", "sleepy", "anxious", "apologetic", "assertive", "concerned", "encouraging", "pleasant", "unknown",
 )  # fmt: skip
-SPLITS = ("train", "validation", "test")
+SPLITS: tuple[str, ...] = get_args(SplitName)
 GENDERS = ("female", "male", "other", "unknown")
 MAX_ID_CHARS = 400
 
@@ -41,16 +43,10 @@ _ARROW = pa.schema(
 )
 
 
-def _summary(table: pa.Table) -> pd.DataFrame:
-    frame: pd.DataFrame = table.to_pandas()
-    return frame
-
-
 UTTERANCES = Contract(
     name="utterances",
     arrow=_ARROW,
     primary_key="utterance_id",
-    summary=_summary,
     rows=pandera.DataFrameSchema(
         {
             "utterance_id": pandera.Column(

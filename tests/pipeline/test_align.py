@@ -12,8 +12,8 @@ import soundfile as sf
 import yaml
 
 from pipeline.align import AlignStageParams, main, run
-from pipeline.aligners import two_passes
-from pipeline.aligners.rows import Sorted
+from pipeline.aligners import refine_corpus, two_passes
+from pipeline.aligners.rows import Results
 from pipeline.aligners.textgrid import write_textgrid
 from pipeline.audio import probe
 from pipeline.shards import write_table
@@ -23,8 +23,9 @@ from schemas.params import AlignerName, CorpusParams, load_params
 from schemas.tables.alignments import ALIGNMENTS, SILENCE, Interval
 from schemas.tables.rejects import REJECTS
 from schemas.tables.utterances import UTTERANCES
+from tests.conftest import PROJECT
+from tests.rows import utterance_row
 
-PROJECT = Path(__file__).resolve().parents[2]
 PARAMS = load_params(PROJECT / "params.yaml", AlignStageParams)
 REFINED = PARAMS.align.pocketsphinx.model_copy(update={"refine_min_utterances": 3})
 ALIGN = PARAMS.align.model_copy(update={"max_reject_share": 1.0, "pocketsphinx": REFINED})
@@ -41,23 +42,8 @@ def utterance(root: Path, name: str, text: str) -> dict[str, object]:
         known = {"sample_rate_hz": found.sample_rate_hz, "n_samples": found.n_samples, "duration_s": found.duration_s}
         known["audio_sha256"] = found.sha256
     except RowError:  # a file that went bad after ingest
-        known = {"sample_rate_hz": 16000, "n_samples": 16000, "duration_s": 1.0}
-    return {
-        "utterance_id": f"c/anna/{Path(name).stem}",
-        "corpus": "c",
-        "speaker": "c/anna",
-        "emotion": "neutral",
-        "emotion_label": "",
-        "intensity": None,
-        "language": "en-us",
-        "gender": "female",
-        "text": text,
-        "audio_path": name,
-        "audio_sha256": "0" * 64,
-        "n_channels": 1,
-        "peak_db": -3.0,
-        "split": "train",
-    } | known
+        known = {}
+    return utterance_row(f"c/anna/{Path(name).stem}", speaker="c/anna", language="en-us", text=text, audio_path=name, **known)
 
 
 def tone(path: Path, seconds: float = 1.0) -> None:
@@ -139,7 +125,7 @@ def test_pocketsphinx_bytes_are_the_same_for_any_batches_and_workers(
 ) -> None:
     root, utterances = speech
 
-    def here(task: Callable[..., Sorted], batches: list[list[object]], label: str, lost: object) -> list[Sorted]:
+    def here(task: Callable[..., Results], batches: list[list[object]], label: str, lost: object) -> list[Results]:
         return [task(batch) for batch in reversed(batches)]
 
     def files(name: str) -> list[bytes]:
@@ -147,10 +133,12 @@ def test_pocketsphinx_bytes_are_the_same_for_any_batches_and_workers(
         return [(tmp_path / name / f"{table}.parquet").read_bytes() for table in ("alignments", "rejects")]
 
     in_one = files("one_batch")
-    monkeypatch.setattr(two_passes, "BATCH_UTTERANCES", 1)
+    for module in (two_passes, refine_corpus):
+        monkeypatch.setattr(module, "BATCH_UTTERANCES", 1)
     assert files("batches_of_one") == in_one
-    monkeypatch.setattr(two_passes, "BATCH_UTTERANCES", 4)
-    monkeypatch.setattr(two_passes, "map_batches", here)  # one process, last batch first
+    for module in (two_passes, refine_corpus):
+        monkeypatch.setattr(module, "BATCH_UTTERANCES", 4)
+        monkeypatch.setattr(module, "map_batches", here)  # one process, last batch first
     assert files("one_process_backwards") == in_one
     assert pq.read_table(tmp_path / "one_batch" / "alignments.parquet").column("utterance_id").to_pylist() == [
         f"c/anna/u{n}" for n in range(4)

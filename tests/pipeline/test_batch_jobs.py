@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from pipeline import cluster as dask_cluster
+from pipeline import cluster_watch
 from pipeline.batch_jobs import submitted_cluster
 from pipeline.cluster_profile import Batch
 from schemas.errors import ClusterError
@@ -97,16 +98,18 @@ def test_pbs_and_grid_engine_are_asked_in_their_own_words(jobs: Path, tmp_path: 
     assert {"-q all.q", "-P speech", "-l h_rt=00:10:00", "-pe smp 2"} <= set(asked)
 
 
-@pytest.mark.parametrize("kind", ["slurm", "pbs", "sge"])
-def test_work_runs_in_the_jobs_and_the_jobs_end_with_it(jobs: Path, through: Callable[..., None], kind: str, capfd):
-    through(kind=kind, setup=["export FROM_SETUP=yes"])
+@pytest.mark.parametrize(("kind", "n_jobs", "n_workers"), [("slurm", 2, 2), ("pbs", 2, 1), ("sge", 1, 2)])
+def test_work_runs_in_the_jobs_and_the_jobs_end_with_it(
+    jobs: Path, through: Callable[..., None], kind: str, n_jobs: int, n_workers: int, capfd
+):
+    through(kind=kind, jobs=n_jobs, workers_per_job=n_workers, setup=["export FROM_SETUP=yes"])
     found = list(dask_cluster.map_batches(where, [[1], [2], [3], [4]], "numbers"))
     assert sorted(number for one in found for number in one["numbers"]) == [1, 2, 3, 4]
     assert {one["folder"] for one in found} == {str(PROJECT)}
     assert {(one["OMP_NUM_THREADS"], one["FROM_SETUP"]) for one in found} == {("1", "yes")}
     until(lambda: not living(jobs), lambda: f"jobs {living(jobs)} live on")
     said = capfd.readouterr().err
-    assert f"2 {kind} jobs of 2 workers" in said
+    assert f"{n_jobs} {kind} jobs of {n_workers} workers" in said
     assert "dashboard http://127.0.0.1:" in said
 
 
@@ -115,7 +118,8 @@ def test_work_runs_in_the_jobs_and_the_jobs_end_with_it(jobs: Path, through: Cal
 def test_a_job_that_ends_is_submitted_again(
     jobs: Path, through: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, workers_per_job: int
 ):
-    monkeypatch.setattr(dask_cluster, "_JOB_LOST_S", 1.0)
+    monkeypatch.setattr(cluster_watch, "_JOB_LOST_S", 1.0)
+    monkeypatch.setattr(cluster_watch, "_LOOK_S", 0.5)
     through(jobs=1, workers_per_job=workers_per_job)
     go_on, began = tmp_path / "go_on", tmp_path / "go_on.began"
     results = dask_cluster.map_batches(held, [[str(go_on)]], "held")
@@ -129,13 +133,13 @@ def test_a_job_that_ends_is_submitted_again(
         if began.exists() and len(began.read_text().split()) > 1:
             go_on.touch()
 
-    watched = dask_cluster._Watch.look
+    watched = cluster_watch._Watch.look
 
     def both(watch: Any) -> None:
         look()
         watched(watch)
 
-    monkeypatch.setattr(dask_cluster._Watch, "look", both)
+    monkeypatch.setattr(cluster_watch._Watch, "look", both)
     assert len(list(results)) == 1
     assert len(list(jobs.glob("*.sh"))) == 2
 

@@ -8,6 +8,7 @@ import pytest
 from distributed import LocalCluster
 
 from pipeline import cluster as dask_cluster
+from pipeline import cluster_watch
 from schemas.errors import ClusterError, ParamsError, RowError
 from schemas.reasons import Reason
 
@@ -97,8 +98,8 @@ def test_a_cluster_tells_its_dashboard_once(monkeypatch, capfd):
 
 @pytest.mark.slow
 def test_a_scheduler_without_workers_is_waited_for_aloud(monkeypatch, capfd):
-    monkeypatch.setattr(dask_cluster, "_LOOK_S", 0.2)
-    monkeypatch.setattr(dask_cluster, "_TELL_S", 0.5)
+    monkeypatch.setattr(cluster_watch, "_LOOK_S", 0.2)
+    monkeypatch.setattr(cluster_watch, "_TELL_S", 0.5)
     with LocalCluster(n_workers=0, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0") as bare:
         monkeypatch.setenv("ESPRESSIVO_SCHEDULER", bare.scheduler_address)
         later = threading.Timer(3.0, lambda: bare.scale(1))

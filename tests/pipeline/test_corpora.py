@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.corpora import ADAPTERS, Candidate, adapter_named
+from pipeline.corpora import ADAPTERS, Candidate
 from pipeline.corpora.emotions import canonical_emotion
 from pipeline.corpora.listing import Listing, list_corpus
 from pipeline.corpora.transcripts import spoken
@@ -26,7 +26,7 @@ def put(root: Path, *paths: str, data: bytes = b"audio") -> None:
 
 def listed(root: Path, adapter: AdapterName, table: CsvTable | None = None) -> Listing:
     params = CorpusParams(adapter=adapter, root="", language="en-us", aligner="textgrid", textgrid_dir=".", table=table)
-    return list_corpus("c", params, root, adapter_named(adapter))
+    return list_corpus("c", params, root, ADAPTERS[adapter])
 
 
 def reasons(listing: Listing) -> dict[str, Reason]:

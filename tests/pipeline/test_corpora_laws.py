@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile as sf
 
-from pipeline.corpora import ADAPTERS, adapter_named
+from pipeline.corpora import ADAPTERS
 from pipeline.corpora.coded import CodedNames
 from pipeline.corpora.emotions import canonical_emotion
 from pipeline.corpora.listing import Listing, list_corpus
@@ -38,7 +38,7 @@ def build(root: Path, tree: CorpusTree, order: int = 0) -> Path:
 
 
 def listed(root: Path, name: AdapterName, tree: CorpusTree) -> Listing:
-    return list_corpus("c", corpus_params(name, tree.language), root, adapter_named(name))
+    return list_corpus("c", corpus_params(name, tree.language), root, ADAPTERS[name])
 
 
 def test_every_adapter_has_a_tree_of_real_names() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.corpora import adapter_named
+from pipeline.corpora import ADAPTERS
 from pipeline.corpora.huggingface import split_of
 from pipeline.corpora.listing import Listing, list_corpus
 from pipeline.corpora.texts import carrier_phrase, file_of_each, lines_of, sentences
@@ -31,7 +31,7 @@ def listed(root: Path, adapter: AdapterName, file: str | None = None) -> Listing
     columns = {"delimiter": ",", "audio": "file_name", "text": "text", "speaker": "who", "emotion": None}
     table = CsvTable.model_validate({"file": file, **columns}) if file is not None else None
     params = CorpusParams(adapter=adapter, root="", language="en-us", aligner="textgrid", textgrid_dir=".", table=table)
-    return list_corpus("c", params, root, adapter_named(adapter))
+    return list_corpus("c", params, root, ADAPTERS[adapter])
 
 
 def reason_of(source: object, codes: dict[str, str]) -> Reason:
@@ -84,11 +84,11 @@ def test_emotale_reads_the_language_of_its_block(tmp_path: Path) -> None:
     found = {}
     for language in ("da", "en-gb"):
         params = CorpusParams(adapter="emotale", root="", language=language, aligner="textgrid", textgrid_dir=".", table=None)
-        found[language] = list(list_corpus("c", params, tmp_path, adapter_named("emotale")).candidates)
+        found[language] = list(list_corpus("c", params, tmp_path, ADAPTERS["emotale"]).candidates)
     assert found == {"da": ["c/004/DK_004_A_5"], "en-gb": ["c/004/EN_004_A_5"]}
     params = CorpusParams(adapter="emotale", root="", language="fr", aligner="textgrid", textgrid_dir=".", table=None)
     with pytest.raises(CorpusError, match=r"set `corpora\.c\.language` to da or to an English voice"):
-        list_corpus("c", params, tmp_path, adapter_named("emotale"))
+        list_corpus("c", params, tmp_path, ADAPTERS["emotale"])
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import soundfile as sf
 
@@ -23,6 +25,7 @@ from schemas.tables.rejects import REJECTS
 from schemas.tables.speakers import PITCH_LIMITS, PITCH_SAMPLES
 from schemas.tables.utterances import UTTERANCES
 from tests.conftest import PROJECT
+from tests.rows import alignment_row, utterance_row
 
 RATE_HZ = 16000  # not the grid's, so that every test passes through resampling
 PITCH_HZ = {"low": 110.0, "high": 240.0}
@@ -57,18 +60,12 @@ class Corpus:
         self.record(path, PITCH_HZ[speaker], duration_s)
         utterance_id = f"toy/{speaker}/{stem}"
         n_samples = round(duration_s * RATE_HZ)
-        self.utterances.append({
-            "utterance_id": utterance_id, "corpus": "toy", "speaker": f"toy/{speaker}", "emotion": "happy", "emotion_label": "",
-            "intensity": None, "language": "en-us", "gender": "unknown", "text": "a tone", "audio_path": path.name,
-            "audio_sha256": audio.file_sha256(path), "sample_rate_hz": RATE_HZ, "n_samples": n_samples, "n_channels": 1,
-            "duration_s": n_samples / RATE_HZ, "peak_db": -6.0, "split": "train",
-        })  # fmt: skip
+        of_file = {"audio_path": path.name, "audio_sha256": audio.file_sha256(path), "sample_rate_hz": RATE_HZ, "n_samples": n_samples}
+        of_file["duration_s"] = n_samples / RATE_HZ
+        self.utterances.append(utterance_row(utterance_id, corpus="toy", speaker=f"toy/{speaker}", text="a tone", **of_file))
         edges_s = [0.0, 0.1, duration_s - 0.1, n_samples / RATE_HZ]
         phones = [{"label": label, "start_s": edges_s[at], "end_s": edges_s[at + 1]} for at, label in enumerate(["sil", "a", "sil"])]
-        self.alignments.append({
-            "utterance_id": utterance_id, "words": [], "phones": phones, "duration_s": n_samples / RATE_HZ, "score": None,
-            "text_read": "", "aligner": "textgrid",
-        })  # fmt: skip
+        self.alignments.append(alignment_row(utterance_id, phones=phones, duration_s=n_samples / RATE_HZ))
 
     def record(self, path: Path, f0_hz: float, duration_s: float) -> None:
         """Write a tone of five harmonics with 0.1 s of silence on both sides."""
@@ -219,6 +216,35 @@ def test_damaged_shard_is_made_again(corpus: Corpus):
     (corpus.folder / "out" / ".features-0000-of-0004.parquet.1.partial").write_bytes(b"left by a crash")
     corpus.extract()
     assert corpus.digests() == digests
+
+
+def test_shard_damaged_in_the_middle_is_made_again_when_it_is_needed(corpus: Corpus):
+    """Its footer and its fingerprints can be read, its mels cannot."""
+    corpus.extract()
+    for victim in shards.shard_paths(corpus.folder / "out"):
+        group, data = pq.read_metadata(victim).row_group(0), bytearray(victim.read_bytes())
+        (mel,) = (group.column(at) for at in range(group.num_columns) if group.column(at).path_in_schema.startswith("mel_ln"))
+        data[mel.data_page_offset : mel.data_page_offset + mel.total_compressed_size] = bytes(mel.total_compressed_size)
+        victim.write_bytes(data)
+    louder = parameters(energy={"floor_db": -90.0})
+    corpus.extract(params=louder)
+    assert corpus.rejects() == []
+    corpus.extract("scratch", louder)
+    assert corpus.digests("scratch") == corpus.digests()
+
+
+def test_rejects_of_another_version_of_the_code_are_tried_again(corpus: Corpus):
+    params = parameters(duration={"zero_frame_phones": "reject"})
+    phones = corpus.alignments[0]["phones"]
+    phones.insert(1, {"label": "t", "start_s": 0.1, "end_s": 0.1001})
+    phones[2]["start_s"] = 0.1001
+    corpus.extract(params=params)
+    path = corpus.folder / "out" / "rejects.parquet"
+    (row,) = pq.read_table(path).to_pylist()
+    assert row["fingerprint"]
+    pq.write_table(pa.Table.from_pylist([row | {"reason": "a_reason_of_old"}], schema=REJECTS.arrow), path)
+    corpus.extract(params=params)
+    assert corpus.rejects() == [("toy/low/l0", "zero_frame_phone")]
 
 
 @pytest.mark.slow

@@ -31,9 +31,9 @@ def halves(batch: list[int], folder: Path) -> list[float]:
 
 
 @pytest.fixture
-def two_local_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+def a_local_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ESPRESSIVO_SCHEDULER", raising=False)
-    monkeypatch.setenv("ESPRESSIVO_WORKERS", "2")
+    monkeypatch.setenv("ESPRESSIVO_WORKERS", "1")
 
 
 def named_lost(item: int, error: RowError) -> list[float]:
@@ -58,13 +58,13 @@ def test_a_tasks_own_error_is_raised(tmp_path: Path):
 
 
 @pytest.mark.slow
-def test_batches_that_hold_a_killer_lose_it_and_nothing_else(two_local_workers: None, tmp_path: Path):
+def test_batches_that_hold_a_killer_lose_it_and_nothing_else(a_local_worker: None, tmp_path: Path):
     batches = [[1, 2], [13, 4], [6, 8]]
     results = dask_cluster.map_batches(partial(halves, folder=tmp_path), batches, "halves", named_lost)
     assert sorted(number for part in results for number in part) == [-13.0, 0.5, 1.0, 2.0, 3.0, 4.0]
 
 
 @pytest.mark.slow
-def test_where_nothing_may_be_lost_a_killer_ends_the_run(two_local_workers: None, tmp_path: Path):
+def test_where_nothing_may_be_lost_a_killer_ends_the_run(a_local_worker: None, tmp_path: Path):
     with pytest.raises(ClusterError, match=r"halves, one by one: 13: its process died of SIGSEGV.*; give workers more memory"):
         list(dask_cluster.map_batches(partial(halves, folder=tmp_path), [[13]], "halves"))

@@ -12,7 +12,7 @@ from schemas.errors import RowError, TableError
 from schemas.reasons import Reason
 from schemas.tables.rejects import REJECTS, reject_row
 from schemas.tables.speakers import PITCH_LIMITS
-from tests.schemas.test_contracts import CONTRACT, feature_row
+from tests.rows import CONTRACT, feature_row
 
 
 def rows(n: int) -> list[dict[str, object]]:

@@ -2,12 +2,13 @@
 
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from pipeline import storage
-from pipeline.corpora import adapter_named
+from pipeline.corpora import ADAPTERS
 from pipeline.corpora.listing import list_corpus
 from pipeline.corpora.tree import scan
 from pipeline.storage import Bucket, local_copy, opened
@@ -25,14 +26,6 @@ pytestmark = pytest.mark.xdist_group("s3")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     with serving(tmp_path_factory.mktemp("aws")) as store:
         yield store
-
-
-@pytest.fixture
-def store(server: Store) -> Iterator[Store]:
-    """The server without faults or counts of earlier tests."""
-    server.proxy.reset()
-    yield server
-    server.proxy.reset()
 
 
 def paths(bucket: Bucket) -> list[str]:
@@ -103,7 +96,7 @@ def test_credentials_that_may_not_list_end_the_stage_at_its_start(store: Store, 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_adapter_lists_a_bucket_as_it_lists_a_folder(store: Store, tmp_path: Path, name: AdapterName) -> None:
-    tree, params, adapter = TREES[name], corpus_params(name, TREES[name].language), adapter_named(name)
+    tree, params, adapter = TREES[name], corpus_params(name, TREES[name].language), ADAPTERS[name]
     local = list_corpus("c", params, build(tmp_path, tree), adapter)
     remote = list_corpus("c", params, Bucket(store.upload(tmp_path, "some/prefix")), adapter)
     assert remote.candidates == local.candidates
@@ -130,10 +123,10 @@ def test_an_empty_prefix_ends_the_stage_with_what_to_set(store: Store) -> None:
 @pytest.mark.slow
 def test_a_listing_takes_one_request_for_a_thousand_objects(store: Store) -> None:
     bucket = store.bucket()
-    for number in range(1100):
-        store.put(f"s3://{bucket}/{number:05d}.wav", b"")
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda number: store.client.put_object(Bucket=bucket, Key=f"{number:05d}.wav"), range(1001)))
     store.proxy.reset()
-    assert paths(Bucket(f"s3://{bucket}")) == [f"{number:05d}.wav" for number in range(1100)]
+    assert paths(Bucket(f"s3://{bucket}")) == [f"{number:05d}.wav" for number in range(1001)]
     assert store.proxy.got == {"": 2}
 
 
@@ -176,7 +169,7 @@ def test_one_text_that_is_refused_is_one_fault(store: Store, tmp_path: Path) -> 
         (tmp_path / f"{name}.txt").write_text("Hello.")
     root = Bucket(store.upload(tmp_path))
     store.proxy.fault = lambda key: "forbid" if key == "b.txt" else None
-    listing = list_corpus("c", corpus_params("folder", "en-us"), root, adapter_named("folder"))
+    listing = list_corpus("c", corpus_params("folder", "en-us"), root, ADAPTERS["folder"])
     assert list(listing.candidates) == ["c/speaker/a"]
     assert {key: error.reason for key, error in listing.faults.items()} == {"c/speaker/b": Reason.STORAGE_FAILED}
 
@@ -185,7 +178,7 @@ def test_metadata_that_a_corpus_can_do_without_is_not_done_without_when_refused(
     root = Bucket(store.upload(build(tmp_path, TREES["esd"])))
     store.proxy.fault = lambda key: "forbid" if key.endswith(".txt") else None
     with pytest.raises(CorpusError, match=r"corpus 'c': 0011/0011\.txt: .*Access Denied"):
-        list_corpus("c", corpus_params("esd", "en-us"), root, adapter_named("esd"))
+        list_corpus("c", corpus_params("esd", "en-us"), root, ADAPTERS["esd"])
 
 
 # --- copies -----------------------------------------------------------------------------------------------------------------

@@ -39,19 +39,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         yield store
 
 
-@pytest.fixture
-def store(server: Store) -> Iterator[Store]:
-    """The server without faults or counts of earlier tests."""
-    server.proxy.reset()
-    yield server
-    server.proxy.reset()
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twenty utterances with TextGrids."""
+    """Ten utterances with TextGrids."""
     made = tmp_path_factory.mktemp("corpus")
-    demo_corpus.make(made, sentences_per_emotion=2)
+    demo_corpus.make(made, sentences_per_emotion=1)
     return made
 
 
@@ -94,6 +86,7 @@ def project(folder: Path, root: str, aligner: str) -> Project:
     params = yaml.safe_load((PROJECT / "params.yaml").read_text())
     params["corpora"]["demo"] |= {"root": root, "aligner": aligner}
     params["extract"] |= {"n_shards": 4}
+    params["align"]["pocketsphinx"] |= {"refine_min_utterances": 5}
     for stage in STAGES:
         params[stage] |= {"max_reject_share": 0.5}
     folder.mkdir()
@@ -113,7 +106,7 @@ def test_a_bucket_gives_the_bytes_of_a_folder_and_each_recording_is_fetched_once
         remote.run(stage)
         fetched = {key: count for key, count in store.proxy.got.items() if key.endswith(".wav")}
         assert set(fetched.values()) == ({1} if (stage, aligner) != ("align", "textgrid") else set())
-    assert len(local.recordings()) == 20
+    assert len(local.recordings()) == 10
     assert len(local.hashes()) > 10
     assert remote.hashes() == local.hashes()
 
@@ -137,11 +130,11 @@ def test_a_server_that_goes_away_ends_the_stage_and_a_rerun_is_whole(store: Stor
     remote.run("ingest")
     whole = remote.hashes()
 
-    def leave_after_ten(key: str) -> None:
-        store.proxy.away = sum(count for key, count in store.proxy.got.items() if key.endswith(".wav")) > 10
+    def leave_after_five(key: str) -> None:
+        store.proxy.away = sum(count for key, count in store.proxy.got.items() if key.endswith(".wav")) > 5
 
     store.proxy.reset()
-    store.proxy.fault = leave_after_ten
+    store.proxy.fault = leave_after_five
     with pytest.raises(StorageError, match=r"cannot be listed: .*; look at AWS_PROFILE"):
         remote.run("ingest")
     store.proxy.reset()
@@ -152,7 +145,7 @@ def test_a_server_that_goes_away_ends_the_stage_and_a_rerun_is_whole(store: Stor
 def test_objects_that_are_all_refused_pass_the_limit_on_rejects(store: Store, folder: Path, tmp_path: Path) -> None:
     remote = project(tmp_path / "remote", store.upload(folder), "textgrid")
     store.proxy.fault = lambda key: "forbid" if key.endswith(".wav") else None
-    with pytest.raises(TooManyRejectsError, match="storage_failed 20"):
+    with pytest.raises(TooManyRejectsError, match="storage_failed 10"):
         remote.run("ingest")
 
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile as sf
 
-from pipeline.corpora import adapter_named
+from pipeline.corpora import ADAPTERS
 from pipeline.corpora.listing import list_corpus
 from pipeline.unpack import main, unpack
 from schemas.errors import CorpusError, ParamsError
@@ -71,7 +71,7 @@ def test_unpacked_folder_is_read_by_the_adapter_with_its_splits(tmp_path: Path) 
     table = CsvTable(file="metadata.jsonl", delimiter=",", audio="file_name", text="text", speaker="speaker_id", emotion="emotion")
     for given in (None, table):
         params = CorpusParams(adapter="huggingface", root="", language="de", aligner="textgrid", textgrid_dir=".", table=given)
-        listing = list_corpus("c", params, tmp_path / "out", adapter_named("huggingface"))
+        listing = list_corpus("c", params, tmp_path / "out", ADAPTERS["huggingface"])
         assert {key: (c.text, c.emotion, c.split) for key, c in listing.candidates.items()} == {
             "c/s/a": ("One.", "angry", "train"), "c/s/b": ("Three.", "happy", "validation"),
         }  # fmt: skip

@@ -18,6 +18,7 @@ from schemas.params import VoicesParams
 from schemas.tables.rejects import REJECTS
 from schemas.tables.utterances import UTTERANCES
 from schemas.tables.voices import VOICE_CHANNELS, VOICES
+from tests.rows import utterance_row
 
 pytest.importorskip("resemblyzer", reason="the extra `speaker` is not installed", exc_type=ImportError)
 
@@ -62,14 +63,8 @@ def corpus(tmp_path: Path) -> Path:
     for name, samples in sounds.items():
         soundfile.write(root / f"{name}.wav", samples, SAMPLE_RATE_HZ, subtype="PCM_16")
         sha256 = "0" * 64 if name == "changed" else file_sha256(root / f"{name}.wav")
-        rows.append(
-            {
-                "utterance_id": f"toy/s/{name}", "corpus": "toy", "speaker": "toy/s", "emotion": "neutral", "emotion_label": "",
-                "intensity": None, "language": "en-us", "gender": "female", "text": "a", "audio_path": f"{name}.wav",
-                "audio_sha256": sha256, "sample_rate_hz": SAMPLE_RATE_HZ, "n_samples": len(samples), "n_channels": 1,
-                "duration_s": len(samples) / SAMPLE_RATE_HZ, "peak_db": -10.0, "split": "train",
-            }
-        )  # fmt: skip
+        of_file = {"sample_rate_hz": SAMPLE_RATE_HZ, "n_samples": len(samples), "duration_s": len(samples) / SAMPLE_RATE_HZ}
+        rows.append(utterance_row(f"toy/s/{name}", speaker="toy/s", audio_path=f"{name}.wav", audio_sha256=sha256, **of_file))
     write_table(tmp_path / "utterances.parquet", UTTERANCES.table(rows), UTTERANCES)
     return root
 

@@ -1,46 +1,21 @@
 """Contracts name what is wrong: columns always, rows one by one."""
 
-import numpy as np
+from dataclasses import astuple
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import RowError, TableError
+from schemas.params import SynthesizeParams
 from schemas.reasons import Reason
 from schemas.tables.alignments import ALIGNMENTS
-from schemas.tables.features import PARTS, features_contract
+from schemas.tables.features import features_contract
 from schemas.tables.rejects import REJECTS, reject_row
+from schemas.tables.requests import RANGES
 from schemas.tables.utterances import UTTERANCES
-
-CONTRACT = features_contract(16)
-
-
-def feature_row(name: str = "c/s/1", **changes: object) -> dict[str, object]:
-    nan = float("nan")
-    row: dict[str, object] = {
-        "utterance_id": name, "corpus": "c", "speaker": "c/s", "emotion": "happy", "intensity": None, "language": "de",
-        "split": "train", "text": "ja", "phones": ["j", "a"], "duration_frames": [1, 2], "n_frames": 3, "f0_hz": [nan, 100.0, 110.0],
-        "voiced": [False, True, True], "energy_db": [-50.0, -20.0, -20.0], "mel_ln": np.zeros((3, 16)).tolist(), "phone_log_f0": [nan, 4.6],
-        "phone_log_f0_slope": [nan, 0.1], "phone_energy_db": [-50.0, -20.0], "f0_floor_hz": 60.0, "f0_ceiling_hz": 400.0,
-        "fingerprint": "f", "fingerprints": dict.fromkeys(PARTS, "f"),
-    }  # fmt: skip
-    return row | changes
-
-
-def alignment_row(name: str = "c/s/1", **changes: object) -> dict[str, object]:
-    phones = [{"label": "sil", "start_s": 0.0, "end_s": 0.5}, {"label": "a", "start_s": 0.5, "end_s": 1.0}]
-    row = {"utterance_id": name, "words": [], "phones": phones, "duration_s": 1.0, "score": None, "text_read": "a", "aligner": "test 1"}
-    return row | changes
-
-
-def utterance_row(name: str = "c/s/1", **changes: object) -> dict[str, object]:
-    row: dict[str, object] = {
-        "utterance_id": name, "corpus": "c", "speaker": "c/s", "emotion": "angry", "emotion_label": "Wut", "intensity": 0.5,
-        "language": "de", "gender": "female", "text": "ja", "audio_path": "s/1.wav", "audio_sha256": "0" * 64,
-        "sample_rate_hz": 16000, "n_samples": 16000, "n_channels": 1, "duration_s": 1.0, "peak_db": -1.0, "split": "train",
-    }  # fmt: skip
-    return row | changes
+from tests.rows import CONTRACT, alignment_row, feature_row, utterance_row
 
 
 def test_a_sound_row_passes():
@@ -132,3 +107,10 @@ def test_an_unexpected_exception_becomes_an_internal_error_with_its_message():
 def test_detail_with_bytes_that_are_not_utf_8_can_be_written():
     row = reject_row("c/s/1", "align", RowError(Reason.TEXT_EMPTY, "in \udcff/a.TextGrid"))
     assert REJECTS.table([row]).column("detail").to_pylist() == ["in \\udcff/a.TextGrid"]
+
+
+def test_a_request_may_ask_for_what_params_may_ask_for_all():
+    shared = RANGES.keys() & SynthesizeParams.model_fields.keys() - {"seed"}  # of a request it is a hash
+    limits = {name: [value for limit in SynthesizeParams.model_fields[name].metadata for value in astuple(limit)] for name in shared}
+    assert len(shared) == 6
+    assert {name: tuple(sorted(found)) for name, found in limits.items()} == {name: RANGES[name] for name in shared}

@@ -12,7 +12,8 @@ from praatio import textgrid as praatio
 from praatio.utilities import textgrid_io
 
 from pipeline.aligners.alignment import Spoken
-from pipeline.aligners.textgrid import MAX_FILE_BYTES, MAX_TIERS, TextGridFolder, align_textgrid, read_textgrid, write_textgrid
+from pipeline.aligners.textgrid import MAX_FILE_BYTES, MAX_TIERS, read_textgrid, write_textgrid
+from pipeline.aligners.textgrid_aligner import TextGridFolder, align_textgrid
 from schemas.errors import RowError
 from schemas.params import TextGridParams
 from schemas.reasons import Reason

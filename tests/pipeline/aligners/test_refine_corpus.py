@@ -1,4 +1,4 @@
-"""Passes over a corpus."""
+"""Refinement of a corpus, on files that come and go."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 import soundfile as sf
 
 from pipeline.aligners import refine
-from pipeline.aligners.two_passes import FirstPass, refine_batch, refine_statistics_batch
+from pipeline.aligners.refine_corpus import FirstPass, refine_batch, refine_statistics_batch
 from schemas.tables.alignments import Interval
 
 PHONES = [Interval("sil", 0.0, 0.2), Interval("AA", 0.2, 0.6), Interval("S", 0.6, 0.8), Interval("sil", 0.8, 1.0)]
