@@ -34,7 +34,7 @@ check: setup  ## style, types, docs
 	$(MAKE) docs
 
 docs: setup  ## the documentation as a site, in site/index.html
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q --strict
+	NO_MKDOCS_2_WARNING=1 PYTHONWARNINGS="ignore:pkg_resources is deprecated" $(BIN)/mkdocs build --strict
 
 setup: $(READY)  ## virtual environment with pinned dependencies
 

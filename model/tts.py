@@ -45,6 +45,8 @@ _SEQUENCE_CHANNELS = 128  # of the style sequence that cross-attention looks at
 class TtsConfig:
     """Sizes and constants of a `Tts`: plain numbers, enough to build it again.
 
+    Those not named here are as in `params.yaml`, section `model`.
+
     Parameters
     ----------
     n_phones
@@ -61,8 +63,6 @@ class TtsConfig:
         Standard deviation of normalised mel around mu that the untrained score network assumes; None: it assumes nothing.
     voice_channels
         Size of a voice's d-vector; 0 with ``speaker="table"``.
-    The others
-        As in `params.yaml`, section `model`.
 
     Raises
     ------

@@ -26,6 +26,13 @@ def test_links_between_documents_lead_to_files(path: Path):
     assert [target for target in targets if not (path.parent / target).exists()] == []
 
 
+def test_every_page_can_be_reached_from_the_sites_navigation():
+    nav = (PROJECT / "mkdocs.yml").read_text(encoding="utf-8").split("\nnav:")[1]
+    pages = [path.relative_to(PROJECT / "docs").as_posix() for path in (PROJECT / "docs").rglob("*.md")]
+    assert "corpora/folder.md" in pages
+    assert [page for page in pages if page not in nav] == []
+
+
 def test_every_reason_has_its_row_in_the_table_word_for_word():
     table = (PROJECT / "docs/reasons.md").read_text(encoding="utf-8")
     assert set(DESCRIPTIONS) == set(Reason)

@@ -27,7 +27,7 @@ Rows = NDArray[np.int64]
 class Source(Protocol):
     """Examples that can be read by number.
 
-    Parameters
+    Attributes
     ----------
     n_frames
         Of each example, int64 of shape (n,).

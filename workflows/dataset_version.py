@@ -116,6 +116,11 @@ class Version:
             raise self._nowhere(path, error) from None
 
     def _nowhere(self, path: str, error: Exception) -> TableError:
+        if path != "dvc.lock" and not self.lock:
+            return TableError(
+                f"{self.revision} has no dvc.lock, so it is no version of the dataset; "
+                f"after `dvc repro`, `git add dvc.lock` and commit make one, and `git log dvc.lock` lists them"
+            )
         return TableError(
             f"{path} of {self.revision} is in neither DVC's cache nor a remote ({error}); "
             f"`dvc fetch --all-commits`, or `git checkout {self.revision} && dvc repro`"

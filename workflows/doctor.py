@@ -138,7 +138,9 @@ def _vocoder(project: Path) -> Finding:
 
 
 def _vocoder_packages() -> Iterator[Finding]:
-    for module, cure in (("vocos", "pip install vocos"), ("bigvgan", "clone github.com/NVIDIA/BigVGAN and put it on PYTHONPATH")):
+    from workflows.vocoders import bigvgan, vocos
+
+    for module, cure in (("vocos", vocos.INSTALL), ("bigvgan", bigvgan.INSTALL)):
         yield _optional(module, f"synthesize.vocoder: {module} with weights of yours", cure)
 
 

@@ -34,8 +34,8 @@ def pages(project: Path) -> dict[str, str]:
     """
     modules = {f"reference/api/{name}.md": _module_page(name) for name in PACKAGES}
     return {
-        "index.md": _home((project / "README.md").read_text(encoding="utf-8")),
-        "changelog.md": (project / "CHANGELOG.md").read_text(encoding="utf-8"),
+        "index.md": _inside_docs((project / "README.md").read_text(encoding="utf-8")),
+        "changelog.md": _inside_docs((project / "CHANGELOG.md").read_text(encoding="utf-8")),
         "reference/params.md": params_page((project / "params.yaml").read_text(encoding="utf-8")),
         "reference/tables.md": tables_page(),
         "reference/commands.md": commands_page((project / "dvc.yaml").read_text(encoding="utf-8")),
@@ -111,6 +111,7 @@ def _module_page(package: str) -> str:
     return f"# {package}\n\n" + "\n\n".join(f"::: {name}" for name in names) + "\n"
 
 
-def _home(readme: str) -> str:
-    inside = _LINK_TO_FOLDER.sub("](corpora/README.md)", _LINK_INTO_DOCS.sub("](", readme))
+def _inside_docs(text: str) -> str:
+    """A file of the project's root with its links as they are from `docs/`."""
+    inside = _LINK_TO_FOLDER.sub("](corpora/README.md)", _LINK_INTO_DOCS.sub("](", text))
     return inside.replace("](CHANGELOG.md)", "](changelog.md)")

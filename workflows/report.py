@@ -1,6 +1,7 @@
 """Stage report: one self-contained HTML page on the data, the training and the speech, which one can filter, hear and compare."""
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,6 +68,7 @@ def main(
 ) -> None:
     """Write the page."""
     run(load_params(params, ReportStageParams), Folders(params.parent, data, metrics, plots), out)
+    print(f"report: open {out / 'index.html'}", file=sys.stderr)
 
 
 def run(params: ReportStageParams, folders: Folders, out: Path) -> None:

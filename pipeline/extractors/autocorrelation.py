@@ -37,7 +37,7 @@ class Costs(NamedTuple):
 class Search(NamedTuple):
     """What was found on n_frames frames.
 
-    Parameters
+    Attributes
     ----------
     at_s
         Their centres, seconds, ascending, shape (n_frames,).

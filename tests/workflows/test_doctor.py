@@ -13,7 +13,7 @@ from workflows.doctor import findings
 def test_what_is_not_there_comes_with_the_next_action():
     found = list(findings(PROJECT))
     assert {"espeak-ng", "mfa", "GPU", "vocoder", "DVC remote", "model"} <= {finding.what for finding in found}
-    helpful = ("pip install", "conda env", "apt-get", "dvc ", "make setup", "nvidia-smi", "clone", "not looked for")
+    helpful = ("pip install", "conda env", "apt-get", "dvc ", "make setup", "nvidia-smi", "not looked for")
     assert [f for f in found if f.state != "ok" and not any(word in f.detail + f.cure for word in helpful)] == []
 
 

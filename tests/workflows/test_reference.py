@@ -56,10 +56,11 @@ def test_every_command_and_each_of_its_options_says_what_it_is_for():
     assert silent == []
 
 
-def test_links_of_the_readme_lead_into_the_site():
-    home = reference.pages(PROJECT)["index.md"]
-    assert "](docs/" not in home
-    assert "](corpora/README.md)" in home
+def test_links_of_the_readme_and_the_changelog_lead_into_the_site():
+    made = reference.pages(PROJECT)
+    assert "](docs/" not in made["index.md"] + made["changelog.md"]
+    assert "](corpora/README.md)" in made["index.md"]
+    assert "](synthesis.md)" in made["changelog.md"]
 
 
 def test_a_bar_inside_a_cell_does_not_end_it():

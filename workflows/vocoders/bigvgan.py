@@ -13,6 +13,8 @@ from schemas.params import MelParams
 from workflows.vocoders.checkpoints import check_mel, read_config, read_state
 from workflows.vocoders.interface import Vocoder
 
+INSTALL = "pip install --no-deps bigvgan==2.4.1"  # what it asks for beside torch is for training
+
 
 def load_bigvgan(checkpoint: Path, grid: FrameGrid, mel: MelParams) -> Vocoder:
     """The vocoder of a checkpoint.
@@ -32,7 +34,7 @@ def load_bigvgan(checkpoint: Path, grid: FrameGrid, mel: MelParams) -> Vocoder:
         from bigvgan.bigvgan import BigVGAN
         from bigvgan.env import AttrDict
     except ImportError as error:
-        raise DependencyError(f"vocoder: bigvgan needs its package ({error}): pip install --no-deps bigvgan") from None
+        raise DependencyError(f"vocoder: bigvgan needs its package ({error}): {INSTALL}") from None
     state = read_state(checkpoint)
     try:
         with warnings.catch_warnings(action="ignore", category=FutureWarning):  # its weight normalisation is torch's old one

@@ -14,6 +14,7 @@ from schemas.params import MelParams
 from workflows.vocoders.checkpoints import read_state, refuse
 from workflows.vocoders.interface import Vocoder
 
+INSTALL = "pip install vocos torchaudio; beside torch for CPUs, torchaudio with --index-url https://download.pytorch.org/whl/cpu"
 _PARTS = ("backbone", "head")
 
 
@@ -34,7 +35,7 @@ def load_vocos(checkpoint: Path, grid: FrameGrid, mel: MelParams) -> Vocoder:
     try:
         from vocos import heads, models
     except (ImportError, OSError) as error:
-        raise DependencyError(f"vocoder: vocos needs its package and torchaudio ({error}): pip install vocos torchaudio") from None
+        raise DependencyError(f"vocoder: vocos needs its package and torchaudio, built as torch is ({error}): {INSTALL}") from None
     state = read_state(checkpoint)
     built = {}
     for part, module in zip(_PARTS, (models, heads), strict=True):

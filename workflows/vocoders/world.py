@@ -5,7 +5,6 @@ WORLD's own, at the F0 that is given. Aperiodicity is not in a mel: it follows f
 """
 
 import numpy as np
-import pyworld
 from numpy.typing import NDArray
 
 from pipeline.mel import band_shapes_hz, log_mel
@@ -51,6 +50,7 @@ def _synthesised(
     f0_hz: NDArray[np.float64], filter_ln: NDArray[np.float64], aperiodicity: NDArray[np.float64], grid: FrameGrid
 ) -> NDArray[np.float32]:
     """Samples of frames whose centres lie half a hop later than WORLD's: it is given one more at the start, and half a hop is cut off."""
+    import pyworld  # it warns of its own imports: only who asks for WORLD is to read that
 
     def led(frames: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.ascontiguousarray(np.concatenate([frames[:1], frames, frames[-1:]]))
