@@ -18,7 +18,7 @@ import typer
 from numpy.typing import NDArray
 
 from benchmarks.control import rows_of
-from model.conditioning import EmotionMix
+from model.emotions import EmotionMix
 from model.tts import Sampling, Tts
 from pipeline import audio, shards, tracks
 from schemas.params import Params, load_params

@@ -18,7 +18,8 @@ from model.tts import Sampling
 from schemas.params import Params, load_params
 from workflows.checkpoint import load_tts
 from workflows.dataset import collate, read_examples
-from workflows.train import Learner, TrainStageParams, run, validation_losses
+from workflows.learner import Learner, validation_losses
+from workflows.train import TrainStageParams, run
 
 DB_A_NEPER = 20 / np.log(10)
 SAMPLINGS = [("ode2", 2), ("ode2", 4), ("ode2", 8), ("euler", 8), ("euler", 50)]

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from model.tts import Batch, Part
+from model.batch import Batch, Part
 from pipeline.shards import group_sizes, read_group, read_table
 from schemas.errors import ParamsError
 from schemas.params import SplitName

@@ -11,9 +11,8 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
-from model.conditioning import Prosody
-from model.text_encoder import UNKNOWN_PHONE
-from model.tts import UNKNOWN_STYLE, Batch, Conditions, Part
+from model.batch import UNKNOWN_PHONE, UNKNOWN_STYLE, Batch, Conditions, Part
+from model.prosody import Prosody
 from pipeline.shards import corpora_shards, read_table
 from pipeline.speaker_embedding import mean_voice
 from schemas.errors import ParamsError, TableError

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from model.conditioning import EmotionMix
+from model.batch import Batch, Conditions
+from model.emotions import EmotionMix
 from model.samplers import start_noise
-from model.tts import Batch, Conditions, Prediction, Sampling, Tts
+from model.tts import Prediction, Sampling, Tts
 from pipeline.audio import file_sha256
 from pipeline.text.phonemes import phones_of
 from schemas.errors import ParamsError, RowError

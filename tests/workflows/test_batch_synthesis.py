@@ -21,7 +21,7 @@ from schemas.tables.rejects import REJECTS
 from schemas.tables.speakers import CORPUS_ROW
 from schemas.tables.synthesis import synthesis_contract
 from tests.conftest import PROJECT
-from tests.model.test_tts import CONFIG
+from tests.model.tiny_model import CONFIG
 from tests.workflows.synthetic_features import EMOTIONS, N_MELS, PHONES, SPEAKERS, write_corpus
 from workflows import batch_synthesis
 from workflows.batch_synthesis import SynthesisParams, _jobs, places, speak_batch, synthesise

@@ -28,8 +28,9 @@ from tests.workflows.synthetic_features import N_MELS, feature_row, write_corpus
 from workflows.batches import Batches, InMemory
 from workflows.checkpoint import load_tts, read_header, read_tensors, write_tensors
 from workflows.dataset import collate, example_from, read_voices
+from workflows.learner import Learner, step_seed
 from workflows.lineage import dataset_version
-from workflows.train import Learner, TrainStageParams, read_corpus, run, step_seed, tts_config
+from workflows.train import TrainStageParams, read_corpus, run, tts_config
 
 TINY = {
     "mel": {"n_mels": N_MELS},

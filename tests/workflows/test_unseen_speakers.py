@@ -16,7 +16,7 @@ from schemas.tables.rejects import REJECTS
 from schemas.tables.synthesis import synthesis_contract
 from schemas.tables.voices import VOICE_CHANNELS
 from tests.conftest import PROJECT
-from tests.model.test_tts import CONFIG
+from tests.model.tiny_model import CONFIG
 from tests.workflows.synthetic_features import EMOTIONS, N_MELS, PHONES, SPEAKERS, write_corpus, write_voices
 from workflows.batch_synthesis import SynthesisParams, synthesise
 from workflows.checkpoint import TtsMetadata, save_tts

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from matplotlib.image import imread
 
 from model.tts import Tts
-from tests.model.test_tts import CONFIG
+from tests.model.tiny_model import CONFIG
 from tests.workflows.synthetic_features import N_MELS, write_corpus
 from workflows.dataset import Example, Vocabulary, read_examples, read_statistics, read_vocabulary
 from workflows.training_log import Curve
