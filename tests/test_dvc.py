@@ -76,3 +76,25 @@ def test_stage_lists_exactly_the_parameters_that_it_reads(name):
     declared = set(getattr(module, f"{name.capitalize()}StageParams").model_fields)
     listed = {param.split(".")[0] for param in STAGES[name]["params"]}
     assert listed == declared
+
+
+def maker_of(dep: str) -> str | None:
+    """Stage that makes what another depends on; `corpus` for a corpus's root, None for code."""
+    if dep.startswith("${"):
+        return "corpus"
+    folder, _, rest = dep.partition("/")
+    return {
+        "data": rest.partition("/")[0],
+        "models": "train",
+        "requests": "requests",
+        "plots": rest,
+        "metrics": rest.removesuffix(".json"),
+    }.get(folder)
+
+
+def test_architecture_says_what_each_stage_reads():
+    rows = re.findall(r"^\| (\w+) \| ([\w, ]+) \| `", (PROJECT / "docs/architecture.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert [stage for stage, _ in rows] == EXPECTED
+    for stage, told in rows:
+        deps = [dep if isinstance(dep, str) else next(iter(dep)) for dep in STAGES[stage]["deps"]]
+        assert set(told.removesuffix(", and recordings").split(", ")) == {maker_of(dep) for dep in deps} - {None}, stage

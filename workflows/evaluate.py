@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline import audio, cluster, shards, storage, tracks
 from pipeline.stage import run_main, write_json
-from schemas.errors import TableError
+from schemas.errors import RowError, TableError
 from schemas.params import CorpusParams, EnergyParams, EvaluateParams, FramesParams, MelParams, Name, PitchParams, Section, load_params
 from schemas.tables.alignments import SILENCE
 from schemas.tables.evaluation import EVALUATION
@@ -25,6 +25,11 @@ from workflows.judges import Voice
 from workflows.real_speech import Recording
 
 ROWS_A_TASK = 8
+_ASKED = (
+    *("request_id", "utterance_id", "set", "speaker", "emotion", "text", "phones", "duration_frames", "predicted_duration_frames"),
+    *("asked_f0_hz", "asked_energy_db", "model_wav", "copy_wav"),
+)
+_REAL = ("utterance_id", "split", "emotion", "phones", "duration_frames", "f0_hz", "energy_db", "mel_ln")
 _BELOW_ASKED, _ABOVE_ASKED = 0.75, 1.3  # room for what was realised around the F0 that was asked for
 
 
@@ -49,9 +54,10 @@ class SpeakerFacts(NamedTuple):
 
 @dataclass(frozen=True)
 class Pair:
-    """A row of the synthesis table, without its mel, and what it is compared with; None where it has no recording or is not heard."""
+    """A row of the synthesis table, by its id, and what it is compared with; None where it has no recording."""
 
-    request: dict[str, Any]
+    request_id: str
+    utterance_id: str | None
     shard: Path | None  # with the recording's features
     speaker: SpeakerFacts
     recording: Recording | None
@@ -113,7 +119,7 @@ def run(
         emotions = real_speech.learn_emotions(paths, params.evaluate.emotion_clips, params.frames.grid().hop_s)
         heard = frozenset(real_speech.by_hash([row["request_id"] for row in requests], params.evaluate.heard_requests))
         pairs = [_pair(row, shard_of, speakers, recordings, row["request_id"] in heard) for row in requests]
-        pairs.sort(key=lambda pair: (str(pair.shard), pair.request["request_id"]))
+        pairs.sort(key=lambda pair: (str(pair.shard), pair.request_id))
         task = partial(_measure_batch, folder=synthesis.absolute(), params=params, judging=Judging(names, voices, emotions))
         rows = [row for batch in cluster.map_batches(task, cluster.in_batches(pairs, ROWS_A_TASK), "evaluate") for row in batch]
     table = EVALUATION.table(rows)
@@ -184,7 +190,8 @@ def _speech(phones: list[str], duration_frames: NDArray[np.int32]) -> NDArray[np
 
 
 def _requests(synthesis: Path, n_mels: int) -> list[dict[str, Any]]:
-    columns = [name for name in synthesis_contract(n_mels).arrow.names if name != "mel_ln"]
+    """Who speaks in each row of the synthesis table; workers read the rest of it."""
+    columns = ["request_id", "utterance_id", "speaker"]
     requests: list[dict[str, Any]] = shards.read_table(synthesis / "synthesis.parquet", synthesis_contract(n_mels), columns).to_pylist()
     if not requests:
         raise TableError(f"{synthesis / 'synthesis.parquet'} is empty: nothing was synthesised; read the rejects beside it")
@@ -195,7 +202,7 @@ def _pair(
     row: dict[str, Any], shard_of: dict[str, Path], speakers: dict[str, SpeakerFacts], recordings: dict[str, Recording], heard: bool
 ) -> Pair:
     name = row["utterance_id"]
-    return Pair(row, shard_of.get(name), speakers[row["speaker"]], recordings.get(name), heard)
+    return Pair(row["request_id"], name, shard_of.get(name), speakers[row["speaker"]], recordings.get(name), heard)
 
 
 def _facts(paths: list[Path], requests: list[dict[str, Any]]) -> tuple[dict[str, Path], dict[str, SpeakerFacts]]:
@@ -223,17 +230,20 @@ def wide_enough(floor: float, ceiling: float, asked_f0_hz: list[float]) -> tuple
 
 
 def _measure_batch(pairs: list[Pair], folder: Path, params: EvaluateStageParams, judging: Judging) -> list[dict[str, object]]:
-    wanted = {pair.request["utterance_id"] for pair in pairs}
+    asked = shards.rows_where([folder / "synthesis.parquet"], "request_id", {pair.request_id for pair in pairs}, _ASKED)
+    requests = {row["request_id"]: row for row in asked}
     paths = sorted({pair.shard for pair in pairs if pair.shard is not None})
-    real = {row["utterance_id"]: row for row in shards.iter_rows(paths) if row["utterance_id"] in wanted}
-    return [row for pair in pairs for row in _measured(pair, real.get(pair.request["utterance_id"]), folder, params, judging)]
+    recorded = shards.rows_where(paths, "utterance_id", {pair.utterance_id for pair in pairs if pair.utterance_id is not None}, _REAL)
+    real = {row["utterance_id"]: row for row in recorded}
+    told = ((pair, requests[pair.request_id], real.get(str(pair.utterance_id))) for pair in pairs)
+    return [row for pair, request, own in told for row in _measured(pair, request, own, folder, params, judging)]
 
 
 def _measured(
-    pair: Pair, real: dict[str, Any] | None, folder: Path, params: EvaluateStageParams, judging: Judging
+    pair: Pair, request: dict[str, Any], real: dict[str, Any] | None, folder: Path, params: EvaluateStageParams, judging: Judging
 ) -> list[dict[str, object]]:
     """The rows of one request: its recording's, its copy-synthesis's, and the model's."""
-    request, speaker, grid = pair.request, pair.speaker, params.frames.grid()
+    speaker, grid = pair.speaker, params.frames.grid()
 
     def analysed(wav: str, floor_hz: float, ceiling_hz: float) -> tracks.Tracks:
         samples = audio.load(folder / wav, grid.sample_rate_hz)
@@ -256,7 +266,7 @@ def _measured(
         row = _identity(kind, request, real)
         measured = {name: value if np.isfinite(value) else None for name, value in values.items()}
         recognised = _recognised(statistics[kind], row["speaker"], row["emotion"], judging.emotions)
-        rows.append({**row, **measured, **recognised, **_heard(kind, pair, folder, judging)})
+        rows.append({**row, **measured, **recognised, **_heard(kind, pair, request, folder, judging)})
     return rows
 
 
@@ -280,18 +290,22 @@ def _recognised(statistics: Vector, speaker: str, emotion: str, classifier: Emot
     return {"recognised_emotion": best, **known}
 
 
-def _heard(kind: str, pair: Pair, folder: Path, judging: Judging) -> dict[str, Any]:
+def _heard(kind: str, pair: Pair, request: dict[str, Any], folder: Path, judging: Judging) -> dict[str, Any]:
+    """What the judges say; nothing of a recording that cannot be had any more."""
     if not judging.judges or not pair.heard:
         return {}
     rate = judges.SAMPLE_RATE_HZ
     if kind == "real":
-        if pair.recording is None:
-            return {}
-        samples = pair.recording.load(rate)
+        try:
+            samples = pair.recording.load(rate) if pair.recording is not None else None
+        except RowError:
+            samples = None
     else:
-        samples = audio.load(folder / pair.request[f"{kind}_wav"], rate)
-    voice = judging.voices.get(pair.request["speaker"])
-    said = judges.heard(samples, pair.request["text"], pair.speaker.language, judging.judges, voice)
+        samples = audio.load(folder / request[f"{kind}_wav"], rate)
+    if samples is None:
+        return {}
+    voice = judging.voices.get(request["speaker"])
+    said = judges.heard(samples, request["text"], pair.speaker.language, judging.judges, voice)
     return {name: None if isinstance(value, float) and not np.isfinite(value) else value for name, value in said.items()}
 
 

@@ -20,7 +20,6 @@ from schemas.params import TrainParams
 from workflows.dataset import Example, collate
 from workflows.processes import ALONE, Place, gathered, summed
 
-_VALIDATION_UTTERANCES = 64
 _NOTHING_HIDDEN = DropRates(0.0, 0.0, 0.0)
 
 
@@ -81,18 +80,17 @@ def step_seed(seed: int, step: int) -> int:
 
 @torch.no_grad()
 def validation_losses(learner: Learner, examples: list[Example]) -> dict[str, float]:
-    """Losses of the averaged weights over (at most 64 evenly chosen) utterances, always with the same windows, times and noise."""
-    chosen = examples[:: max(1, len(examples) // _VALIDATION_UTTERANCES)][:_VALIDATION_UTTERANCES]
+    """Losses of the averaged weights over some utterances, always with the same windows, times and noise."""
     size, params = learner.params.batch_size, learner.params
     learner.average.eval()
     rows: dict[str, float] = {}
-    for start in range(0, len(chosen), size):
-        batch = collate(chosen[start : start + size]).to(learner.device)
+    for start in range(0, len(examples), size):
+        batch = collate(examples[start : start + size]).to(learner.device)
         generator = torch.Generator().manual_seed(start)
         with torch.autocast(learner.device.type, torch.bfloat16, enabled=params.precision == "bf16"):
             found = losses(learner.average, batch, params.window_frames, _NOTHING_HIDDEN, generator)
         for name, mean in found.items():
-            rows[name] = rows.get(name, 0.0) + float(mean.value) * len(batch.utterance_ids) / len(chosen)
+            rows[name] = rows.get(name, 0.0) + float(mean.value) * len(batch.utterance_ids) / len(examples)
     return rows
 
 

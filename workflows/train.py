@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import torch
 import typer
 
@@ -19,7 +20,7 @@ from pipeline.mel import band_shapes_hz
 from pipeline.shards import corpora_shards
 from pipeline.stage import run_main, write_json
 from schemas.errors import TableError
-from schemas.params import FramesParams, MelParams, ModelParams, Section, TrainParams, load_params
+from schemas.params import FramesParams, MelParams, ModelParams, Section, SplitName, TrainParams, load_params
 from schemas.tables.speakers import CORPUS_ROW
 from workflows.batches import InShards
 from workflows.checkpoint import TtsMetadata, save_tts
@@ -28,7 +29,6 @@ from workflows.dataset import (
     Example,
     Statistics,
     Vocabulary,
-    read_examples,
     read_statistics,
     read_vocabulary,
     read_voices,
@@ -40,6 +40,8 @@ from workflows.resume import RESUME_NAME, find_resume, fingerprint_of, minutes_s
 from workflows.training_log import Curve
 from workflows.training_loop import Recorder, fit, learn, started
 from workflows.validation_pictures import Pictures
+
+_VALIDATION_UTTERANCES = 64
 
 
 class TrainStageParams(Section):
@@ -53,7 +55,7 @@ class TrainStageParams(Section):
 
 @dataclass(frozen=True)
 class Corpus:
-    """What is learnt from, and what it is called; the validation split is in memory."""
+    """What is learnt from, what it is called, and utterances of the validation split."""
 
     training: InShards
     validation: list[Example]
@@ -128,7 +130,7 @@ def run(params: TrainStageParams, features: Path, normalise: Path, voices: Path,
 
 
 def read_corpus(params: TrainStageParams, features: Path, normalise: Path, voices: Path) -> Corpus:
-    """Training split as shards, validation split in memory.
+    """Training split as shards, and at most 64 evenly chosen utterances of the validation split in memory.
 
     Raises
     ------
@@ -139,12 +141,16 @@ def read_corpus(params: TrainStageParams, features: Path, normalise: Path, voice
     """
     vocabulary, statistics, n_mels = read_vocabulary(normalise), read_statistics(normalise), params.mel.n_mels
     heard = read_voices(voices, vocabulary) if params.model.speaker == "external" else NO_VOICES
-    training = InShards(corpora_shards(features, vocabulary.corpora), "train", n_mels, vocabulary, statistics, heard)
-    validation = read_examples(features, "validation", n_mels, vocabulary, statistics, heard)
-    for split, n_examples in (("train", len(training)), ("validation", len(validation))):
-        if not n_examples:
+    splits: tuple[SplitName, ...] = ("train", "validation")
+    found = {
+        split: InShards(corpora_shards(features, vocabulary.corpora), split, n_mels, vocabulary, statistics, heard) for split in splits
+    }
+    for split, examples in found.items():
+        if not len(examples):
             raise TableError(f"{features} has no utterance in the split {split}; change ingest.split_salt or the shares, or add speech")
-    return Corpus(training, validation, vocabulary, statistics)
+    n_held_out = len(found["validation"])
+    chosen = np.arange(n_held_out)[:: max(1, n_held_out // _VALIDATION_UTTERANCES)][:_VALIDATION_UTTERANCES]
+    return Corpus(found["train"], found["validation"].read(chosen), vocabulary, statistics)
 
 
 def tts_config(params: TrainStageParams, corpus: Corpus) -> TtsConfig:

@@ -17,6 +17,7 @@ from schemas.tables.features import PARTS, features_contract
 from schemas.tables.synthesis import SPLIT_SET, synthesis_contract
 from tests.conftest import PROJECT
 from workflows import evaluate
+from workflows.real_speech import Recording
 
 PARAMS = load_params(PROJECT / "params.yaml", evaluate.EvaluateStageParams)
 GRID = PARAMS.frames.grid()
@@ -151,6 +152,12 @@ def test_measuring_again_gives_the_same_bytes(made, found):
     names = [path.relative_to(made / "first") for path in (made / "first").rglob("*") if path.is_file()]
     assert len(names) >= 4
     assert all((made / "first" / name).read_bytes() == (made / "second" / name).read_bytes() for name in names)
+
+
+def test_a_recording_that_is_gone_is_not_heard_and_does_not_end_the_run(tmp_path):
+    gone = Recording("demo/s/u24", SPEAKER, "test", tmp_path, "u24.wav")
+    pair = evaluate.Pair("demo/s/u24", "demo/s/u24", None, evaluate.SpeakerFacts(75.0, 500.0, "en-us"), gone, True)
+    assert evaluate._heard("real", pair, {"speaker": SPEAKER, "text": ""}, tmp_path, evaluate.Judging(["predicted_mos"], {}, None)) == {}
 
 
 def test_synthesis_without_features_ends_with_the_next_action(made, tmp_path, cluster):

@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,14 @@ from schemas.tables.features import features_contract
 from schemas.tables.voices import VOICE_CHANNELS, VOICES
 from tests.conftest import PROJECT
 from tests.workflows.synthetic_features import N_MELS, feature_row, write_corpus, write_voices
-from workflows.batches import Batches, InMemory
+from workflows.batches import Batches
 from workflows.checkpoint import load_tts, read_header, read_tensors, write_tensors
 from workflows.dataset import collate, example_from, read_voices
 from workflows.learner import Learner, step_seed
 from workflows.lineage import dataset_version
 from workflows.train import TrainStageParams, read_corpus, run, tts_config
 
+CONTRACT = features_contract(N_MELS)
 TINY = {
     "mel": {"n_mels": N_MELS},
     "model": {"unet_channels": 8, "unet_levels": 2, "encoder_channels": 32, "encoder_layers": 1, "predictor_channels": 32,
@@ -40,11 +42,6 @@ TINY = {
               "precision": "fp32", "validate_every_steps": 10, "checkpoint_every_steps": 10, "ema_decay": 0.9,
               "picture_utterances": 1},
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    return write_corpus(tmp_path_factory.mktemp("toy"))
 
 
 def params_file(path: Path, **train: Any) -> Path:
@@ -143,7 +140,7 @@ def test_not_finite_features_stop_the_run_and_name_the_utterance(tmp_path: Path,
     victim = dataclasses.replace(last, mel_ln=mel_ln)
     learner = Learner(Tts(tts_config(params, corpus)), params.train)
     with pytest.raises(TableError, match=f"features of {victim.utterance_id} are not finite"):
-        learner.training_step(Batches(InMemory([victim, *others]), 4, 100, 0).at(0))
+        learner.training_step(collate([victim, *others]))
 
 
 @pytest.mark.parametrize(
@@ -180,8 +177,7 @@ def test_dataset_version_is_dvcs_when_the_lock_fits_and_a_sha256_otherwise(tmp_p
     out = {"path": "data/extract/toy", "hash": "md5", "md5": "abc.dir", "size": size, "nfiles": 2}
     lock.write_text(yaml.safe_dump({"schema": "2.0", "stages": {"extract@toy": {"cmd": "x", "outs": [out]}}}), encoding="utf-8")
     assert dataset_version(features, ["toy"], lock) == {"toy": "md5:abc.dir"}
-    contract = features_contract(N_MELS)
-    write_table(folder / "features-0001-of-0002.parquet", contract.table([feature_row(99, "train")]), contract)
+    write_table(folder / "features-0001-of-0002.parquet", CONTRACT.table([feature_row(99, "train")]), CONTRACT)
     assert dataset_version(features, ["toy"], lock)["toy"].startswith("sha256:")
     assert dataset_version(features, ["toy"], tmp_path / "missing.lock")["toy"].startswith("sha256:")
 
@@ -206,16 +202,25 @@ def command_of(root: Path, folders: tuple[Path, Path], **train: Any) -> list[str
     return [sys.executable, "-m", "workflows.train", *options]
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Sums in another order are other bits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.mark.slow
-def test_a_killed_run_started_again_equals_the_unbroken_one_to_the_bit(tmp_path: Path, folders: tuple[Path, Path]) -> None:
+def test_a_killed_run_started_again_equals_the_unbroken_one_to_the_bit(
+    tmp_path: Path, folders: tuple[Path, Path], one_thread: None
+) -> None:
     settings = {"max_steps": 60, "checkpoint_every_steps": 7}
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    # All runs are processes with one thread: sums in another order are other bits, and dask leaves its thread limits in our environment.
-    environment = os.environ | {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPENBLAS")}
-    subprocess.run(command_of(whole, folders, **settings), cwd=PROJECT, env=environment, check=True)
-    command = command_of(killed, folders, **settings)
+    train(whole, folders, **settings)
     checkpoint = killed / "models" / "checkpoints" / "resume.safetensors"
-    process = subprocess.Popen(command, cwd=PROJECT, env=environment)
+    threads = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "MKL", "OPENBLAS")}
+    process = subprocess.Popen(command_of(killed, folders, **settings), cwd=PROJECT, env=os.environ | threads)
     deadline_s = time.monotonic() + 120
     while not checkpoint.exists() or read_header(checkpoint)[0]["step"] < 14:
         assert process.poll() is None, "the run ended before it could be killed"
@@ -224,7 +229,7 @@ def test_a_killed_run_started_again_equals_the_unbroken_one_to_the_bit(tmp_path:
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert read_header(checkpoint)[0]["step"] < 60
-    subprocess.run(command, cwd=PROJECT, env=environment, check=True)
+    train(killed, folders, **settings)
     assert curves(killed) == curves(whole) != {}
     for name in ("tts.safetensors", "checkpoints/resume.safetensors"):
         assert (killed / "models" / name).read_bytes() == (whole / "models" / name).read_bytes()
@@ -235,68 +240,52 @@ def points(root: Path) -> dict[str, list[list[float]]]:
     return found
 
 
-def without_dropout(path: Path, **train: Any) -> Path:
-    document = yaml.safe_load(params_file(path, **train).read_text(encoding="utf-8"))
-    document["model"]["dropout"] = 0.0  # each process draws its own
-    path.write_text(yaml.safe_dump(document), encoding="utf-8")
-    return path
+def learn_together(root: Path, folders: tuple[Path, Path], speaker: str, *processes: int) -> Path:
+    """A run of 10 steps without dropout, of which each process draws its own, in parts of so many processes each."""
+    path = params_file(root / "params.yaml", validate_every_steps=5, batch_size=5)
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    document["model"] |= {"dropout": 0.0, "speaker": speaker}
+    voices = write_voices(root / "voices")
+    for part, n in enumerate(processes, 1):
+        document["train"]["max_steps"] = 10 * part // len(processes)
+        path.write_text(yaml.safe_dump(document), encoding="utf-8")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("ESPRESSIVO_TRAIN_PROCESSES", str(n))
+            run(load_params(path, TrainStageParams), *folders, voices, root / "models", root / "metrics.json", root / "plots")
+    return root
 
 
 @pytest.fixture(scope="module")
-def shared_runs(tmp_path_factory: pytest.TempPathFactory, folders: tuple[Path, Path]) -> Callable[..., Path]:
-    """Runs of 10 steps, or 5 and 5, by the numbers of processes that each part has."""
-    done: dict[tuple[int, ...], Path] = {}
-
-    def run_of(*processes: int) -> Path:
-        if processes not in done:
-            root = tmp_path_factory.mktemp("shared")
-            for part, n in enumerate(processes):
-                path = without_dropout(
-                    root / "params.yaml", max_steps=10 * (part + 1) // len(processes), validate_every_steps=5, batch_size=5
-                )
-                with pytest.MonkeyPatch.context() as patch:
-                    patch.setenv("ESPRESSIVO_TRAIN_PROCESSES", str(n))
-                    run(
-                        load_params(path, TrainStageParams),
-                        *folders,
-                        root / "voices",
-                        root / "models",
-                        root / "metrics.json",
-                        root / "plots",
-                    )
-            done[processes] = root
-        return done[processes]
-
-    return run_of
+def learnt(tmp_path_factory: pytest.TempPathFactory, folders: tuple[Path, Path]) -> Callable[..., Path]:
+    """`learn_together`, each run once."""
+    return cache(lambda *kind: learn_together(tmp_path_factory.mktemp("together"), folders, *kind))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("processes", [(2,), (1, 2), (2, 1)])
-def test_processes_that_share_batches_learn_what_one_learns(shared_runs: Callable[..., Path], processes: tuple[int, ...]) -> None:
-    alone, together = points(shared_runs(1)), points(shared_runs(*processes))
-    assert alone.keys() == together.keys()
-    for name, curve in alone.items():
-        np.testing.assert_allclose(together[name], curve, rtol=1e-5, atol=1e-6, err_msg=name)
-    weights = [read_tensors(shared_runs(*runs) / "models/checkpoints/resume.safetensors", "model.") for runs in ((1,), processes)]
+@pytest.mark.xdist_group("processes")
+@pytest.mark.parametrize(("speaker", "processes"), [("table", (2,)), ("external", (1, 2, 1))])
+def test_processes_that_share_batches_learn_what_one_learns(learnt: Callable[..., Path], speaker: str, processes: tuple[int, ...]) -> None:
+    alone, together = learnt(speaker, 1), learnt(speaker, *processes)
+    assert points(alone).keys() == points(together).keys() != set()
+    for name, curve in points(alone).items():
+        np.testing.assert_allclose(points(together)[name], curve, rtol=1e-5, atol=1e-6, err_msg=name)
+    weights = [read_tensors(root / "models/checkpoints/resume.safetensors", "model.") for root in (alone, together)]
     for name, value in weights[0].items():
         torch.testing.assert_close(weights[1][name], value, atol=1e-4, rtol=0, msg=name)
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("processes")
 def test_two_processes_give_the_same_bytes_again_and_write_what_one_writes(
-    shared_runs: Callable[..., Path], tmp_path: Path, folders: tuple[Path, Path]
+    learnt: Callable[..., Path], tmp_path: Path, folders: tuple[Path, Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    first = shared_runs(2)
-    command = command_of(tmp_path, folders)
-    without_dropout(tmp_path / "params.yaml", max_steps=10, validate_every_steps=5, batch_size=5)
-    threads = {f"{library}_NUM_THREADS": str(torch.get_num_threads()) for library in ("OMP", "MKL", "OPENBLAS")}
-    done = subprocess.run(
-        command, cwd=PROJECT, env=os.environ | threads | {"ESPRESSIVO_TRAIN_PROCESSES": "2"}, check=True, capture_output=True, text=True
-    )
-    assert done.stderr.count("step 10/10") == 1
+    first = learnt("table", 2)
+    capfd.readouterr()
+    again = learn_together(tmp_path, folders, "table", 2)
+    assert capfd.readouterr().err.count("step 10/10") == 1  # of both processes
     name = "models/checkpoints/resume.safetensors"
-    assert (tmp_path / name).read_bytes() == (first / name).read_bytes()
-    written = [{path.relative_to(root) for path in root.rglob("*") if path.is_file()} for root in (tmp_path, first, shared_runs(1))]
+    assert (again / name).read_bytes() == (first / name).read_bytes()
+    written = [{path.relative_to(root) for path in root.rglob("*") if path.is_file()} for root in (again, first, learnt("table", 1))]
     assert written[0] == written[1] == written[2]
 
 
@@ -309,20 +298,21 @@ def test_a_fault_that_one_process_meets_stops_all_with_the_same_message(
     params = load_params(params_file(tmp_path / "params.yaml"), TrainStageParams)
     corpus = read_corpus(params, features, normalise, tmp_path / "voices")
     victim = Batches(corpus.training, 4, params.train.shuffle_utterances, params.train.seed, (place, 2)).at(0).utterance_ids[0]
-    contract = features_contract(N_MELS)
     for path in shard_paths(features / "toy"):
-        rows = read_table(path, contract).to_pylist()
+        rows = read_table(path, CONTRACT).to_pylist()
         for row in rows:
             if row["utterance_id"] == victim:
                 row["mel_ln"][3][2] = float("nan")
-        write_table(path, contract.table(rows), contract, rows_checked=True)
+        write_table(path, CONTRACT.table(rows), CONTRACT, rows_checked=True)
     monkeypatch.setenv("ESPRESSIVO_TRAIN_PROCESSES", "2")
     with pytest.raises(TableError, match=f"step 0: features of {victim} are not finite"):
         run(params, features, normalise, tmp_path / "voices", tmp_path / "models", tmp_path / "metrics.json", tmp_path / "plots")
 
 
 @pytest.mark.slow
-def test_a_killed_process_ends_the_others_and_the_run_goes_on_from_the_last_checkpoint(tmp_path: Path, folders: tuple[Path, Path]) -> None:
+def test_a_killed_process_ends_the_others_and_the_run_goes_on_from_the_last_checkpoint(
+    tmp_path: Path, folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
     command = command_of(tmp_path, folders, max_steps=100_000, checkpoint_every_steps=5, validate_every_steps=100_000)
     checkpoint = tmp_path / "models" / "checkpoints" / "resume.safetensors"
     environment = os.environ | {"ESPRESSIVO_TRAIN_PROCESSES": "2"}
@@ -338,11 +328,8 @@ def test_a_killed_process_ends_the_others_and_the_run_goes_on_from_the_last_chec
     assert process.returncode == 1
     assert "ClusterError: a training process ended too early (exit code -9" in said
     reached = read_header(checkpoint)[0]["step"]
-    document = yaml.safe_load((tmp_path / "params.yaml").read_text(encoding="utf-8"))
-    document["train"]["max_steps"] = reached + 1
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
-    again = subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, text=True)  # now one process
-    assert f"goes on from step {reached}" in again.stderr
+    train(tmp_path, folders, max_steps=reached + 1, checkpoint_every_steps=5, validate_every_steps=100_000)  # now one process
+    assert f"goes on from step {reached}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -384,7 +371,7 @@ def test_a_model_of_voices_speaks_as_a_voice_that_training_never_heard(tmp_path:
 
 
 def test_other_voices_start_anew(tmp_path: Path, folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
-    voices, params = write_voices(tmp_path / "voices"), external(tmp_path / "params.yaml", max_steps=2)
+    voices, params = write_voices(tmp_path / "voices"), external(tmp_path / "params.yaml", max_steps=2, picture_utterances=0)
     outs = tmp_path / "models", tmp_path / "metrics.json", tmp_path / "plots"
     run(params, *folders, voices, *outs)
     run(params, *folders, voices, *outs)
@@ -402,17 +389,16 @@ def test_voices_that_are_wanted_and_not_there_are_named(tmp_path: Path, folders:
         run(params, *folders, tmp_path / "voices", tmp_path / "models", tmp_path / "metrics.json", tmp_path / "plots")
 
 
-@pytest.mark.slow
-def test_processes_share_a_model_of_voices_as_well(tmp_path: Path, folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    voices = write_voices(tmp_path / "voices")
-    for n in ("1", "2"):
-        path = without_dropout(tmp_path / n / "params.yaml", max_steps=10, picture_utterances=0)
-        params = load_params(path, TrainStageParams)
-        external_model = params.model.model_copy(update={"speaker": "external"})
-        monkeypatch.setenv("ESPRESSIVO_TRAIN_PROCESSES", n)
-        outs = (tmp_path / n / name for name in ("models", "metrics.json", "plots"))
-        run(params.model_copy(update={"model": external_model}), *folders, voices, *outs)
-    alone, together = (points(tmp_path / n) for n in ("1", "2"))
-    assert alone.keys() == together.keys()
-    for name, curve in alone.items():
-        np.testing.assert_allclose(together[name], curve, rtol=1e-5, atol=1e-6, err_msg=name)
+def test_a_folder_without_shards_says_what_to_run(tmp_path: Path, folders: tuple[Path, Path]) -> None:
+    params = load_params(params_file(tmp_path / "params.yaml"), TrainStageParams)
+    with pytest.raises(TableError, match="run `dvc repro extract`"):
+        read_corpus(params, tmp_path, folders[1], tmp_path / "voices")
+
+
+def test_validation_takes_at_most_64_utterances_spread_over_the_split(tmp_path: Path) -> None:
+    features, normalise = write_corpus(tmp_path, n_training=2, n_validation=130)
+    params = load_params(params_file(tmp_path / "params.yaml"), TrainStageParams)
+    names = [example.utterance_id for example in read_corpus(params, features, normalise, tmp_path / "voices").validation]
+    there = [row["utterance_id"] for path in shard_paths(features / "toy") for row in read_table(path, CONTRACT).to_pylist()]
+    held_out = [name for name in there if int(name[-3:]) >= 2]
+    assert names == held_out[:128:2]
