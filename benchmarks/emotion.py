@@ -26,9 +26,9 @@ from workflows.checkpoint import TtsMetadata
 from workflows.dataset import collate, example_from
 from workflows.emotion_classifier import Clip, EmotionClassifier, Vector, describe
 from workflows.emotion_mix import mix_of, parse_mix
-from workflows.evaluate import wide_enough
 from workflows.real_speech import described
 from workflows.recognisers import SAMPLE_RATE_HZ, error_rate, hama, phones_of
+from workflows.scoring import wide_enough
 from workflows.speaking import with_predicted
 
 SCALES = (0.0, 1.0, 2.0)

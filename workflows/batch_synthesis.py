@@ -1,27 +1,24 @@
 """Many requests to speech: batches by length, on dask workers where there are many, resumed where a run was broken off.
 
-Each request is a file of its own under ``parts/`` and its recordings, named by a fingerprint of all that it depends on. At the end the
-parts become one table, and what no request asks for any more is removed. A row whose fingerprint and recording stand is not spoken again.
+Each request has a fingerprint of all that its speech depends on. One whose row and recordings stand (`workflows.synthesis_folder`) is not
+spoken again; what no request asks for any more is removed at the end.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
 
 from pipeline import cluster, shards
 from pipeline.audio import file_sha256
-from pipeline.files import remove_partials
 from pipeline.fingerprints import digest
 from pipeline.stage import finish
-from schemas.errors import EspressivoError, RowError, TableError
+from schemas.errors import EspressivoError, RowError
 from schemas.names import unknown
 from schemas.params import FramesParams, MelParams, Section, SynthesizeParams
 from schemas.reasons import Reason
@@ -31,8 +28,8 @@ from schemas.tables.synthesis import synthesis_contract
 from workflows.dataset import rows_of
 from workflows.requests import Request, Requests
 from workflows.speaking import Speech, Voice, copy_synthesis, load_voice, speak_request, strangers
+from workflows.synthesis_folder import gathered, part_path, prune, standing, write_recording
 from workflows.vocoders import vocoder_identity
-from workflows.wav_metadata import read_told, write_wav
 
 CODE_VERSION = 1  # raise it when a change of code changes what is spoken: all requests are then spoken again
 BATCH_REQUESTS = 8
@@ -150,16 +147,18 @@ def synthesise(
     params = SynthesisParams(frames=params.frames, mel=params.mel, synthesize=params.synthesize)  # of a stage's, what workers need
     loaded = Loaded.of(model, params, voices)
     jobs, faults = jobs_of(wanted, recorded, loaded)
-    standing = _standing(out, params.mel.n_mels)
-    todo = sorted((job for job in jobs if job.fingerprint not in standing), key=_length)
+    n_mels = params.mel.n_mels
+    there = standing(out, n_mels)
+    todo = sorted((job for job in jobs if job.fingerprint not in there), key=_length)
     if len(todo) < len(jobs):
         print(f"{stage}: {len(jobs) - len(todo)} of {len(jobs)} requests stand from a run before")
     outcomes = list(_spoken(todo, stage, loaded, out.absolute()))
     faults += [(outcome.request_id, outcome.fault) for outcome in outcomes if outcome.fault is not None]
-    n_out = shards.write_groups(out / "synthesis.parquet", _gathered(jobs, out, params.mel.n_mels), synthesis_contract(params.mel.n_mels))
+    rows = gathered({job.fingerprint: job.request.request_id for job in jobs}, out, n_mels)
+    n_out = shards.write_groups(out / "synthesis.parquet", rows, synthesis_contract(n_mels))
     rejects = [reject_row(request_id, stage, fault) for request_id, fault in faults]
     shards.write_rejects(out / "rejects.parquet", rejects)
-    _prune(out, params.mel.n_mels)
+    prune(out, n_mels)
     n_in = len(wanted.sound) + len(wanted.faulty)
     finish(stage, n_in, n_out, rejects, params.synthesize.max_reject_share, metrics, extra=_speed(outcomes))
 
@@ -242,7 +241,7 @@ def _outcome(job: Job, voice: Voice, params: SynthesisParams, out: Path) -> Outc
         fault = RowError(Reason.SYNTHESIS_FAILED, f"{type(error).__name__}: {error}")
         return Outcome(request.request_id, fault, 0.0, {})
     contract = synthesis_contract(params.mel.n_mels)
-    shards.write_table(_part(out, job.fingerprint), contract.table([row]), contract)
+    shards.write_table(part_path(out, job.fingerprint), contract.table([row]), contract)
     return Outcome(request.request_id, None, len(speech.samples) / params.frames.sample_rate_hz, speech.seconds)
 
 
@@ -255,7 +254,7 @@ def feature_row(place: Place, n_mels: int) -> dict[str, Any]:
 
 def _written(job: Job, speech: Speech, own: dict[str, Any] | None, voice: Voice, params: SynthesisParams, out: Path) -> dict[str, object]:
     """Write the recordings and give the row of the table."""
-    request, asked = job.request, speech.asked
+    request, asked, rate_hz = job.request, speech.asked, params.frames.sample_rate_hz
     origin = origin_of(request, voice)
     told = {**origin, "fingerprint": job.fingerprint}
     copy = None if own is None else copy_synthesis(own, voice)
@@ -272,10 +271,10 @@ def _written(job: Job, speech: Speech, own: dict[str, Any] | None, voice: Voice,
         "asked_f0_hz": np.asarray(asked["f0_hz"], np.float32),
         "asked_energy_db": np.asarray(asked["energy_db"], np.float32),
         "mel_ln": list(speech.mel_ln),
-        "model_wav": _recorded(out, "model", request.request_id, speech.samples, params, told),
-        "copy_wav": None if copy is None else _recorded(out, "copy", request.request_id, copy, params, {**told, "copy": True}),
+        "model_wav": write_recording(out, "model", request.request_id, speech.samples, rate_hz, told),
+        "copy_wav": None if copy is None else write_recording(out, "copy", request.request_id, copy, rate_hz, {**told, "copy": True}),
         "seed": request.seed,
-        "seconds": len(speech.samples) / params.frames.sample_rate_hz,
+        "seconds": len(speech.samples) / rate_hz,
         "lineage": json.dumps({**voice.metadata.lineage, **told}, sort_keys=True),
     }
 
@@ -288,76 +287,6 @@ def origin_of(request: Request, voice: Voice) -> dict[str, Any]:
         "model_sha256": voice.model_sha256,
         "vocoder": voice.vocoder,
     }
-
-
-def _recorded(out: Path, kind: str, request_id: str, samples: NDArray[np.float32], params: SynthesisParams, told: dict[str, Any]) -> str:
-    """Write a recording and return its path relative to `out`."""
-    relative = Path("wavs") / kind / f"{request_id}.wav"
-    if not (out / relative).resolve().is_relative_to((out / "wavs" / kind).resolve()):
-        raise RowError(Reason.PATH_OUTSIDE_ROOT, f"the id {request_id!r} leaves the output folder; choose another")
-    write_wav(out / relative, samples, params.frames.sample_rate_hz, told)
-    return relative.as_posix()
-
-
-# --- what stands --------------------------------------------------------------------------------------------------------------
-
-
-def _part(out: Path, fingerprint: str) -> Path:
-    return out / "parts" / f"{fingerprint}.parquet"
-
-
-def _tables(out: Path) -> list[Path]:
-    return [out / "synthesis.parquet", *sorted((out / "parts").glob("*.parquet"))]
-
-
-def _standing(out: Path, n_mels: int) -> dict[str, tuple[Path, int]]:
-    """Where the row of each fingerprint lies whose recordings stand as well."""
-    found: dict[str, tuple[Path, int]] = {}
-    for path in _tables(out):
-        try:
-            rows = shards.read_table(path, synthesis_contract(n_mels), ["model_wav", "copy_wav", "lineage"]).to_pylist()
-        except (TableError, pa.ArrowInvalid):  # none yet, of another version, or damaged: spoken again
-            continue
-        for at, row in enumerate(rows):
-            fingerprint = str(json.loads(row["lineage"]).get("fingerprint"))
-            if all(_says(out / name, fingerprint) for name in (row["model_wav"], row["copy_wav"]) if name is not None):
-                found.setdefault(fingerprint, (path, at))
-    return found
-
-
-def _says(recording: Path, fingerprint: str) -> bool:
-    try:
-        return bool(read_told(recording).get("fingerprint") == fingerprint)
-    except TableError:
-        return False
-
-
-def _gathered(jobs: Iterable[Job], out: Path, n_mels: int) -> Iterator[pa.Table]:
-    """Rows of all jobs that stand now in order of id, a row group at a time: mels of a whole corpus are more than memory holds."""
-    standing = _standing(out, n_mels)
-    places = sorted((job.request.request_id, standing[job.fingerprint]) for job in jobs if job.fingerprint in standing)
-    for first in range(0, len(places), shards.GROUP_ROWS):
-        at_rows: dict[Path, list[int]] = {}
-        for _, (path, at) in places[first : first + shards.GROUP_ROWS]:
-            at_rows.setdefault(path, []).append(at)
-        taken = [shards.read_rows(path, np.array(sorted(rows)), synthesis_contract(n_mels).arrow.names) for path, rows in at_rows.items()]
-        yield pa.concat_tables(taken).sort_by("request_id").combine_chunks()
-
-
-def _prune(out: Path, n_mels: int) -> None:
-    """Remove parts, and recordings that no row names."""
-    table = shards.read_table(out / "synthesis.parquet", synthesis_contract(n_mels), ["model_wav", "copy_wav"])
-    named = {out / str(name) for column in table.columns for name in column.to_pylist() if name is not None}
-    for path in [*(out / "wavs").rglob("*.wav"), *(out / "parts").glob("*.parquet")]:
-        if path not in named:
-            path.unlink()
-    for folder in sorted((path for path in (out / "wavs").rglob("*") if path.is_dir()), reverse=True):
-        remove_partials(folder)
-        if not any(folder.iterdir()):
-            folder.rmdir()
-    if (out / "parts").is_dir():
-        remove_partials(out / "parts")
-        (out / "parts").rmdir()
 
 
 def _speed(outcomes: list[Outcome]) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The made-up corpus, and a model that fits it, which several test modules only read."""
+"""The made-up corpus, models of it, and a training, which several test modules only read."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import pytest
 
 from tests.workflows.made_up_model import Spoken, made_up_model
 from tests.workflows.synthetic_features import PHONES, write_corpus
+from tests.workflows.tiny_training import train
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +21,11 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> Spoken:
     folder = tmp_path_factory.mktemp("spoken")
     features, normalise = write_corpus(folder, n_training=8, n_validation=2)
     return Spoken(features, made_up_model(folder, normalise, phones=(*PHONES, "AH", "HH", "L", "OW")))
+
+
+@pytest.fixture(scope="session")
+def unbroken(tmp_path_factory: pytest.TempPathFactory, folders: tuple[Path, Path]) -> Path:
+    """What a training of 20 steps left."""
+    root = tmp_path_factory.mktemp("unbroken")
+    train(root, folders)
+    return root
