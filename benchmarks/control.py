@@ -15,19 +15,14 @@ import torch
 import typer
 from numpy.typing import NDArray
 
-from model.tts import Sampling
-from pipeline import shards, tracks
+from benchmarks.spoken import Bench, opened
+from pipeline import tracks
 from schemas.params import Params, load_params
 from schemas.tables.alignments import SILENCE
-from schemas.tables.features import features_contract
 from workflows import measures
-from workflows.checkpoint import load_tts
-from workflows.dataset import collate, example_from
 from workflows.pictures import MelPanel, draw_mels
 from workflows.prosody import ProsodyEdit, edited
-from workflows.requests import utterance_seed
-from workflows.speaking import speak
-from workflows.vocoders import Vocoder, load_vocoder
+from workflows.vocoders import Vocoder
 
 EDITS = {
     "none": ProsodyEdit(),
@@ -56,14 +51,6 @@ class Realised:
         """Asked and realised energy where there is speech."""
         speech = np.repeat(np.asarray(self.asked["phones"]) != SILENCE, self.asked["duration_frames"])
         return np.asarray(self.asked["energy_db"], np.float64)[speech], self.tracks.energy_db[speech].astype(np.float64)
-
-
-def rows_of(features: Path, corpora: tuple[str, ...], split: str, n_mels: int, limit: int) -> list[dict[str, Any]]:
-    """Every nth utterance of a split, so that all speakers and emotions are there."""
-    tables = [shards.read_table(path, features_contract(n_mels)) for path in shards.corpora_shards(features, corpora)]
-    rows = [row for table in tables for row in table.to_pylist() if row["split"] == split]
-    rows.sort(key=lambda row: (row["speaker"], row["emotion"], row["utterance_id"]))
-    return rows[:: max(1, len(rows) // limit)][:limit]
 
 
 def analysed(mel_ln: NDArray[np.float32], asked: dict[str, Any], vocode: Vocoder, params: Params) -> Realised:
@@ -97,21 +84,14 @@ def changes(realised: list[Realised], unchanged: list[Realised]) -> dict[str, fl
     }
 
 
-def controlled(model_path: Path, features: Path, params: Params, limit: int, only: str) -> Iterator[tuple[str, list[Realised]]]:
+def controlled(bench: Bench, only: str) -> Iterator[tuple[str, list[Realised]]]:
     """What each edit (whose name begins with `only`, and `none`) became, `copy` first."""
-    model, metadata = load_tts(model_path)
-    rows = rows_of(features, metadata.vocabulary.corpora, params.synthesize.split, params.mel.n_mels, limit)
-    vocode = load_vocoder(params.synthesize, params.frames.grid(), params.mel)
-    yield "copy", [analysed(row["mel_ln"], row, vocode, params) for row in rows]
+    yield "copy", [analysed(row["mel_ln"], row, bench.vocode, bench.params) for row in bench.rows]
     for name, edit in EDITS.items():
-        if name != "none" and not name.startswith(only):
-            continue
-        asked = [edited(row, edit) for row in rows]
-        batch = collate([example_from(row, metadata.vocabulary, metadata.statistics) for row in asked])
-        given = params.synthesize
-        seeds = [utterance_seed(given.seed, row["utterance_id"]) for row in rows]
-        spoken = speak(model, batch, seeds, Sampling(given.sampler, given.n_steps, given.temperature))
-        yield name, [analysed(spoken.mel_ln[at, : row["n_frames"]], row, vocode, params) for at, row in enumerate(asked)]
+        if name == "none" or name.startswith(only):
+            asked = [edited(row, edit) for row in bench.rows]
+            spoken = zip(bench.say(asked), asked, strict=True)
+            yield name, [analysed(mel_ln, row, bench.vocode, bench.params) for mel_ln, row in spoken]
 
 
 def _mean(values: list[float]) -> float:
@@ -130,7 +110,7 @@ def main(
     torch.set_num_threads(1)
     given = load_params(params, Params)
     panels, unchanged = [], None
-    for name, realised in controlled(model, features, given, limit, only):
+    for name, realised in controlled(opened(model, features, given, limit), only):
         if name == "none":
             unchanged = realised
         row = changes(realised, unchanged or realised)

@@ -17,22 +17,19 @@ import torch
 import typer
 from numpy.typing import NDArray
 
-from benchmarks.control import rows_of
-from model.conditioning import EmotionMix
-from model.tts import Sampling, Tts
+from benchmarks.spoken import Bench, opened
+from model.emotions import EmotionMix
 from pipeline import audio, shards, tracks
 from schemas.params import Params, load_params
 from workflows import emotion_classifier, measures
-from workflows.checkpoint import TtsMetadata, load_tts
+from workflows.checkpoint import TtsMetadata
 from workflows.dataset import collate, example_from
 from workflows.emotion_classifier import Clip, EmotionClassifier, Vector, describe
 from workflows.emotion_mix import mix_of, parse_mix
-from workflows.evaluate import wide_enough
 from workflows.real_speech import described
 from workflows.recognisers import SAMPLE_RATE_HZ, error_rate, hama, phones_of
-from workflows.requests import utterance_seed
-from workflows.speaking import speak, with_predicted
-from workflows.vocoders import Vocoder, load_vocoder
+from workflows.scoring import wide_enough
+from workflows.speaking import with_predicted
 
 SCALES = (0.0, 1.0, 2.0)
 
@@ -66,23 +63,18 @@ def intensified(row: dict[str, Any], how: str, scale: float, metadata: TtsMetada
     return mix_of(mean + scale * (shares - mean), [len(row["phones"])], "embedding", 1.0)
 
 
-def synthesised(
-    row: dict[str, Any], prosody: str, mix: EmotionMix | None, model: Tts, metadata: TtsMetadata, params: Params
-) -> tuple[dict[str, Any], NDArray[np.float32]]:
+def synthesised(row: dict[str, Any], prosody: str, mix: EmotionMix | None, bench: Bench) -> tuple[dict[str, Any], NDArray[np.float32]]:
     """The row as asked for (with predicted tracks where `prosody` says so) and the model's mel of it."""
-    example = collate([example_from(row, metadata.vocabulary, metadata.statistics)])
+    metadata = bench.metadata
     if prosody == "predicted":
-        row = with_predicted(row, 0, model.predict(example.conditions, mix=mix), metadata.statistics[row["speaker"]])
-        example = collate([example_from(row, metadata.vocabulary, metadata.statistics)])
-    given = params.synthesize
-    seeds = [utterance_seed(given.seed, row["utterance_id"])]
-    spoken = speak(model, example, seeds, Sampling(given.sampler, given.n_steps, given.temperature), mix)
-    return row, np.ascontiguousarray(spoken.mel_ln[0, : row["n_frames"]])
+        conditions = collate([example_from(row, metadata.vocabulary, metadata.statistics)]).conditions
+        row = with_predicted(row, 0, bench.model.predict(conditions, mix), metadata.statistics[row["speaker"]])
+    return row, bench.say([row], mix=mix)[0]
 
 
-def heard(asked: dict[str, Any], mel_ln: Any, vocode: Vocoder, params: Params) -> tuple[Vector, list[str]]:
+def heard(asked: dict[str, Any], mel_ln: Any, bench: Bench) -> tuple[Vector, list[str]]:
     """Statistics of the vocoded mel, and the phones that hama hears in it."""
-    samples = vocode(np.asarray(mel_ln, np.float32))
+    params, samples = bench.params, bench.vocode(np.asarray(mel_ln, np.float32))
     grid = params.frames.grid()
     limits = wide_enough(asked["f0_floor_hz"], asked["f0_ceiling_hz"], list(asked["f0_hz"]))
     found = tracks.analyse(samples, grid, params.mel, params.pitch, params.energy, *limits)
@@ -90,13 +82,11 @@ def heard(asked: dict[str, Any], mel_ln: Any, vocode: Vocoder, params: Params) -
     return describe(found.mel_ln, found.f0_hz, found.energy_db, grid.hop_s), phones
 
 
-def judged(model_path: Path, features: Path, params: Params, limit: int, how: str) -> Iterator[tuple[str, str, list[Judged]]]:
+def judged(bench: Bench, features: Path, how: str) -> Iterator[tuple[str, str, list[Judged]]]:
     """Name and intensity of each condition, and what was found in each clip."""
-    model, metadata = load_tts(model_path)
-    rows = rows_of(features, metadata.vocabulary.corpora, "test", params.mel.n_mels, limit)
-    classifier = classifier_of(features, metadata.vocabulary.corpora, params.frames.grid().hop_s)
+    hop_s = bench.params.frames.grid().hop_s
+    classifier = classifier_of(features, bench.metadata.vocabulary.corpora, hop_s)
     print(f"classifier: {classifier.n_clips} clips, {classifier.held_out_accuracy:.3f} of held-out training sentences", flush=True)
-    vocode = load_vocoder(params.synthesize, params.frames.grid(), params.mel)
 
     def told(row: dict[str, Any], statistics: Vector, phones: list[str] | None) -> Judged:
         shares = classifier.probabilities(statistics, row["speaker"])
@@ -104,12 +94,11 @@ def judged(model_path: Path, features: Path, params: Params, limit: int, how: st
         error = error_rate(phones_of(row["text"], row["language"]), phones) if phones is not None else float("nan")
         return Judged(right, shares[row["emotion"]], error)
 
-    yield "real features", "", [told(row, described(row, params.frames.grid().hop_s), None) for row in rows]
-    yield "copy-synthesis", "", [told(row, *heard(row, row["mel_ln"], vocode, params)) for row in rows]
+    yield "real features", "", [told(row, described(row, hop_s), None) for row in bench.rows]
+    yield "copy-synthesis", "", [told(row, *heard(row, row["mel_ln"], bench)) for row in bench.rows]
     for prosody, scale in product(("predicted", "reference"), SCALES):
-        mixes = [intensified(row, how, scale, metadata) for row in rows]
-        made = [synthesised(row, prosody, mix, model, metadata, params) for row, mix in zip(rows, mixes, strict=True)]
-        found = [told(row, *heard(asked, mel_ln, vocode, params)) for row, (asked, mel_ln) in zip(rows, made, strict=True)]
+        made = [synthesised(row, prosody, intensified(row, how, scale, bench.metadata), bench) for row in bench.rows]
+        found = [told(row, *heard(asked, mel_ln, bench)) for row, (asked, mel_ln) in zip(bench.rows, made, strict=True)]
         yield f"{prosody} prosody", f"{scale:g}", found
 
 
@@ -122,8 +111,10 @@ def main(
 ) -> None:
     """Print a table: means with 95 % bootstrap intervals."""
     torch.set_num_threads(1)
+    given = load_params(params, Params)
+    given = given.model_copy(update={"synthesize": given.synthesize.model_copy(update={"split": "test"})})
     print("| | intensity | accuracy | probability of the emotion asked for | phone error, hama |\n|---|---|---|---|---|")
-    for name, scale, clips in judged(model, features, load_params(params, Params), limit, how):
+    for name, scale, clips in judged(opened(model, features, given, limit), features, how):
         means = [measures.bootstrap_interval(np.array(values), 2000) for values in zip(*clips, strict=True)]
         print(f"| {name} | {scale} | " + " | ".join(f"{mean:.3f} ({low:.3f} … {high:.3f})" for mean, low, high in means) + " |", flush=True)
 

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
+import editdistance
 import numpy as np
 import typer
 from numpy.typing import NDArray
@@ -46,16 +47,6 @@ def dictionary() -> dict[str, list[list[str]]]:
     return said
 
 
-def distance(one: Sequence[str], other: Sequence[str]) -> int:
-    """Least number of phones to replace, insert and delete."""
-    row = list(range(len(other) + 1))
-    for i, a in enumerate(one, 1):
-        before, row[0] = row[0], i
-        for j, b in enumerate(other, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (a != b))
-    return row[-1]
-
-
 def errors(pronounce: Pronounce, words: Sequence[str], said: dict[str, list[list[str]]]) -> tuple[float, float]:
     """Percent of words that agree with a pronunciation of the dictionary, and phone errors a hundred phones."""
     exact, wrong, phones = 0, 0, 0
@@ -64,7 +55,7 @@ def errors(pronounce: Pronounce, words: Sequence[str], said: dict[str, list[list
             own = pronounce(word)
         except RowError:
             own = []
-        apart, nearest = min((distance(own, other), other) for other in said[word])
+        apart, nearest = min((editdistance.eval(own, other), other) for other in said[word])
         exact, wrong, phones = exact + (apart == 0), wrong + apart, phones + len(nearest)
     return 100 * exact / len(words), 100 * wrong / phones
 

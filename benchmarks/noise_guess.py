@@ -14,30 +14,29 @@ import torch
 import typer
 
 from model.samplers import start_noise
-from model.tts import Sampling
+from model.tts import Sampling, Tts
 from schemas.params import Params, load_params
 from workflows.checkpoint import load_tts
-from workflows.dataset import collate, read_examples
-from workflows.train import Learner, TrainStageParams, run, validation_losses
+from workflows.dataset import Example, collate
+from workflows.learner import Learner, validation_losses
+from workflows.measures import DB_PER_LN
+from workflows.train import TrainStageParams, read_corpus, run
 
-DB_A_NEPER = 20 / np.log(10)
 SAMPLINGS = [("ode2", 2), ("ode2", 4), ("ode2", 8), ("euler", 8), ("euler", 50)]
 
 
-def distances_db(model_file: Path, features: Path, n_mels: int, temperature: float, n_utterances: int) -> dict[str, float]:
-    """Root mean square of the log-mel difference, dB, mean over validation utterances: of mu, and of each sampling."""
-    model, metadata = load_tts(model_file)
-    examples = read_examples(features, "validation", n_mels, metadata.vocabulary, metadata.statistics)[:n_utterances]
+def distances_db(model: Tts, examples: list[Example], temperature: float) -> dict[str, float]:
+    """Root mean square of the log-mel difference, dB, mean over utterances: of mu, and of each sampling."""
     found: dict[str, list[float]] = {}
     for number, example in enumerate(examples):
         batch, real = collate([example]), torch.tensor(example.mel_ln)
         given = batch.conditions, batch.durations, batch.prosody
-        noise = start_noise([number], [len(real)], n_mels)
+        noise = start_noise([number], [len(real)], real.shape[1])
         mels = {"mu": model.mu(*given)}
         for sampler, n_steps in SAMPLINGS:
             mels[f"{sampler} {n_steps}"] = model.synthesise(*given, lambda _, noise=noise: noise, Sampling(sampler, n_steps, temperature))
         for name, mel_ln in mels.items():
-            found.setdefault(name, []).append(float((mel_ln[0] - real).square().mean().sqrt()) * DB_A_NEPER)
+            found.setdefault(name, []).append(float((mel_ln[0] - real).square().mean().sqrt()) * DB_PER_LN)
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 
@@ -59,10 +58,10 @@ def main(
         folder = out / f"{spread}-{unet_channels}-{seed}"
         settings = TrainStageParams(frames=params.frames, mel=params.mel, model=model, train=short)
         run(settings, features, normalise, out / "voices", folder, folder / "metrics.json", folder / "plots")
-        tts, metadata = load_tts(folder / "tts.safetensors")
-        examples = read_examples(features, "validation", params.mel.n_mels, metadata.vocabulary, metadata.statistics)
+        tts, _ = load_tts(folder / "tts.safetensors")
+        examples = read_corpus(settings, features, normalise, out / "voices").validation
         loss = validation_losses(Learner(tts, short), examples)["diffusion"]
-        far = distances_db(folder / "tts.safetensors", features, params.mel.n_mels, params.synthesize.temperature, utterances)
+        far = distances_db(tts, examples[:utterances], params.synthesize.temperature)
         print(f"residual_spread {spread}, {steps} steps, seed {seed}: diffusion {loss:.4f}; dB to the real mel: ", end="")
         print(", ".join(f"{name} {value:.2f}" for name, value in far.items()), flush=True)
 

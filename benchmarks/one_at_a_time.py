@@ -6,21 +6,15 @@ the vocoder's samples, have the same bits. Times are `process_time`, so that ano
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import torch
 import typer
 from numpy.typing import NDArray
 
-from benchmarks.control import rows_of
-from model.tts import Sampling
+from benchmarks.spoken import opened
 from schemas.params import Params, load_params
-from workflows.checkpoint import load_tts
-from workflows.dataset import collate, example_from
-from workflows.requests import utterance_seed
-from workflows.speaking import speak
-from workflows.vocoders import load_vocoder
 
 
 def main(
@@ -31,37 +25,26 @@ def main(
     params: Annotated[Path, typer.Option(help="params.yaml")] = Path("params.yaml"),
 ) -> None:
     """Print a table."""
-    given = load_params(params, Params)
-    tts, metadata = load_tts(model)
-    chosen = given.synthesize
-    rows = rows_of(features, metadata.vocabulary.corpora, chosen.split, given.mel.n_mels, limit)
-    sampling = Sampling(chosen.sampler, chosen.n_steps, chosen.temperature)
-    vocode = load_vocoder(chosen, given.frames.grid(), given.mel)
-
-    def spoken(some: list[dict[str, Any]]) -> list[NDArray[np.float32]]:
-        batch = collate([example_from(row, metadata.vocabulary, metadata.statistics) for row in some])
-        mels = speak(tts, batch, [utterance_seed(chosen.seed, row["utterance_id"]) for row in some], sampling).mel_ln
-        return [mel_ln[: row["n_frames"]] for mel_ln, row in zip(mels, some, strict=True)]
-
-    seconds = sum(row["n_frames"] for row in rows) * given.frames.grid().hop_s
-    ways = {f"batch of {len(rows)}": lambda: spoken(rows), "one by one": lambda: [spoken([row])[0] for row in rows]}
+    bench = opened(model, features, load_params(params, Params), limit)
+    rows = bench.rows
+    ways = {f"batch of {len(rows)}": lambda: bench.say(rows), "one by one": lambda: [bench.say([row])[0] for row in rows]}
     rendered: dict[int, NDArray[np.float32]] = {}
     print("| threads | way | sampling, CPU s a second | same bits as alone on one thread | largest difference |\n|---|---|---|---|---|")
     reference: list[NDArray[np.float32]] = []
     for n in threads or [1, 2]:
         torch.set_num_threads(n)
-        spoken(rows[:1])
+        bench.say(rows[:1])
         for name, way in reversed(ways.items()):
             started = time.process_time()
             mels = way()
-            spent = (time.process_time() - started) / seconds
+            spent = (time.process_time() - started) / bench.seconds
             reference = reference or mels
             same = sum(np.array_equal(a, b) for a, b in zip(mels, reference, strict=True))
             apart = max(float(np.abs(a - b).max()) for a, b in zip(mels, reference, strict=True))
             print(f"| {n} | {name} | {spent:.3f} | {same} of {len(rows)} | {apart:.1e} |", flush=True)
         started = time.process_time()
-        rendered[n] = vocode(np.ascontiguousarray(reference[0]))
-        spent = (time.process_time() - started) / (rows[0]["n_frames"] * given.frames.grid().hop_s)
+        rendered[n] = bench.vocode(reference[0])
+        spent = (time.process_time() - started) / (rows[0]["n_frames"] * bench.params.frames.grid().hop_s)
         same_samples = np.array_equal(rendered[n], next(iter(rendered.values())))
         print(f"| {n} | vocoder, one utterance | {spent:.3f} | {int(same_samples)} of 1 | |", flush=True)
 

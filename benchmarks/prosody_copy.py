@@ -17,7 +17,7 @@ import numpy as np
 import torch
 import typer
 
-from benchmarks.control import rows_of
+from benchmarks.spoken import rows_of
 from schemas.params import Params, load_params
 from schemas.tables.alignments import SILENCE
 from workflows import measures

@@ -15,9 +15,11 @@ import typer
 
 from benchmarks.plain_grad_tts import PlainGradTts
 from benchmarks.step_speed import PRESETS
-from model.conditioning import Prosody
+from model.batch import Conditions
+from model.config import TtsConfig
+from model.prosody import Prosody
 from model.samplers import start_noise
-from model.tts import Conditions, Sampling, Tts, TtsConfig
+from model.tts import Sampling, Tts
 from pipeline.mel import band_shapes_hz
 from schemas.params import Params, load_params
 from workflows.vocoders import load_vocoder

@@ -5,6 +5,7 @@ sampler at several numbers of steps: log-mel distance to the recording, and F0 e
 """
 
 import time
+from itertools import product
 from pathlib import Path
 from typing import Annotated
 
@@ -16,16 +17,12 @@ import numpy as np
 import torch
 import typer
 
-from benchmarks.control import analysed, changes, rows_of
+from benchmarks.control import analysed, changes
+from benchmarks.spoken import Bench, opened
 from model.samplers import SAMPLERS
 from model.tts import Sampling
 from schemas.params import Params, load_params
-from workflows.checkpoint import load_tts
-from workflows.dataset import collate, example_from
 from workflows.measures import log_mel_distance_db
-from workflows.requests import utterance_seed
-from workflows.speaking import speak
-from workflows.vocoders import load_vocoder
 
 STEPS = (1, 2, 3, 4, 6, 10, 50)
 
@@ -44,34 +41,31 @@ def main(
     """Print a table: sampler, temperature, steps, distance dB, spread of the mel re the recording's, F0 cents, CPU s a second of speech."""
     torch.set_num_threads(1)
     given = load_params(params, Params)
-    tts, metadata = load_tts(model)
-    rows = rows_of(features, metadata.vocabulary.corpora, given.synthesize.split, given.mel.n_mels, limit)
-    vocode = load_vocoder(given.synthesize, given.frames.grid(), given.mel)
-    batches = [collate([example_from(row, metadata.vocabulary, metadata.statistics)]) for row in rows]
-    seconds = sum(row["n_frames"] for row in rows) * given.frames.grid().hop_s
+    bench = opened(model, features, given, limit)
     curves: dict[str, list[tuple[int, float]]] = {}
     header = ("sampler", "temperature", "evaluations", "log-mel distance dB", "roughness re the recording", "F0 cents", "CPU s a s")
     print("| " + " | ".join(header) + " |\n" + "|---" * len(header) + "|")
-    for name in sampler or SAMPLERS:
-        for warmth in temperature or [given.synthesize.temperature]:
-            for n_steps in steps or STEPS:
-                chosen = Sampling(name, n_steps, warmth)
-                started = time.process_time()
-                mels = [
-                    speak(tts, batch, [utterance_seed(given.synthesize.seed, row["utterance_id"])], chosen).mel_ln[0]
-                    for batch, row in zip(batches, rows, strict=True)
-                ]
-                cost = (time.process_time() - started) / seconds
-                distance = float(np.mean([log_mel_distance_db(np.asarray(r["mel_ln"]), m) for r, m in zip(rows, mels, strict=True)]))
-                rough = float(np.mean([_roughness(m) / _roughness(np.asarray(r["mel_ln"])) for r, m in zip(rows, mels, strict=True)]))
-                cents = float("nan")
-                if f0:
-                    heard = [analysed(mel, row, vocode, given) for mel, row in zip(mels, rows, strict=True)]
-                    cents = changes(heard, heard)["f0_cents"]
-                curves.setdefault(f"{name}, temperature {warmth:g}", []).append((n_steps, distance))
-                print(f"| {name} | {warmth:g} | {n_steps} | {distance:.3f} | {rough:.3f} | {cents:.1f} | {cost:.3f} |", flush=True)
+    for name, warmth, n_steps in product(sampler or SAMPLERS, temperature or [given.synthesize.temperature], steps or STEPS):
+        distance, *others = measured(bench, Sampling(name, n_steps, warmth), f0)
+        curves.setdefault(f"{name}, temperature {warmth:g}", []).append((n_steps, distance))
+        rough, cents, cost = others
+        print(f"| {name} | {warmth:g} | {n_steps} | {distance:.3f} | {rough:.3f} | {cents:.1f} | {cost:.3f} |", flush=True)
     if picture is not None:
         _draw(curves, picture)
+
+
+def measured(bench: Bench, sampling: Sampling, f0: bool) -> tuple[float, float, float, float]:
+    """Log-mel distance, dB; roughness re the recordings'; F0 error, cents, NaN if not asked for; CPU seconds a second of speech."""
+    started = time.process_time()
+    mels = [bench.say([row], sampling)[0] for row in bench.rows]
+    cost = (time.process_time() - started) / bench.seconds
+    real = [np.asarray(row["mel_ln"]) for row in bench.rows]
+    distance = float(np.mean([log_mel_distance_db(own, mel) for own, mel in zip(real, mels, strict=True)]))
+    rough = float(np.mean([_roughness(mel) / _roughness(own) for own, mel in zip(real, mels, strict=True)]))
+    if not f0:
+        return distance, rough, float("nan"), cost
+    heard = [analysed(mel, row, bench.vocode, bench.params) for mel, row in zip(mels, bench.rows, strict=True)]
+    return distance, rough, changes(heard, heard)["f0_cents"], cost
 
 
 def _roughness(mel_ln: np.ndarray) -> float:

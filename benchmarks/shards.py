@@ -109,17 +109,11 @@ def _how(rows: int, strings: list[str], compression: str, level: int | None, *, 
 
 def training_reads(table: pa.Table, folder: Path, n_mels: int, shuffled: int) -> None:
     """Print the table of training reads."""
-    contract, n_shards = features_contract(n_mels), max(1, len(table) // 200)
-    for shard in range(n_shards):
-        write_table(folder / shard_name(shard, n_shards), table.take(list(range(shard, len(table), n_shards))), contract, 16)
+    _write_shards(table, folder, n_mels)
     vocabulary = Vocabulary(("bench",), tuple(sorted({p for row in table.column("phones").to_pylist() for p in row})), (), ())
     statistics = {CORPUS_ROW: NORM}
     rows = rows_of(table.select(["utterance_id", "speaker", "emotion", "phones", *TRACKS]))
-    for row in rows:
-        stem = folder / str(row["utterance_id"]).rsplit("/", 1)[1]
-        np.savez(f"{stem}.npz", **{name: np.asarray(row[name]) for name in TRACKS})
-        for name in TRACKS:
-            np.save(f"{stem}.{name}.npy", np.asarray(row[name]))
+    _write_files(rows, folder)
     n_steps = len(table) // BATCH
     order = np.random.default_rng(0).permutation(len(rows))
 
@@ -153,6 +147,21 @@ def training_reads(table: pa.Table, folder: Path, n_mels: int, shuffled: int) ->
         way()
         seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
         print(f"| {name} | {n_steps / seconds:.0f} | {1000 * cpu / n_steps:.2f} |", flush=True)
+
+
+def _write_shards(table: pa.Table, folder: Path, n_mels: int) -> None:
+    contract, n_shards = features_contract(n_mels), max(1, len(table) // 200)
+    for shard in range(n_shards):
+        write_table(folder / shard_name(shard, n_shards), table.take(list(range(shard, len(table), n_shards))), contract, 16)
+
+
+def _write_files(rows: list[dict[str, Any]], folder: Path) -> None:
+    """One .npz, and one .npy a track."""
+    for row in rows:
+        stem = folder / str(row["utterance_id"]).rsplit("/", 1)[1]
+        np.savez(f"{stem}.npz", **{name: np.asarray(row[name]) for name in TRACKS})
+        for name in TRACKS:
+            np.save(f"{stem}.{name}.npy", np.asarray(row[name]))
 
 
 def main(

@@ -16,9 +16,10 @@ import typer
 from torch import Tensor, nn
 
 from benchmarks.plain_grad_tts import PlainGradTts
-from model.conditioning import N_WHO_CHANNELS, PSD_CHANNELS, Style
 from model.estimators.diffusers_unet import HEAD_CHANNELS, DiffusersUNet
 from model.estimators.grad_unet import GradUNet
+from model.prosody import PSD_CHANNELS
+from model.style import N_WHO_CHANNELS, Style
 from schemas.params import Params, load_params
 
 PRESETS = {"tiny": 24, "small": 48, "base": 64}  # unet_channels

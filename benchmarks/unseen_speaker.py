@@ -60,6 +60,29 @@ def mels(model: Tts, metadata: TtsMetadata, rows: list[dict[str, Any]], voice: V
     return [mel[:length] for mel, length in zip(mel_ln, lengths, strict=True)]
 
 
+def trained(params: Params, data: Path, out: Path, steps: int) -> tuple[Tts, TtsMetadata]:
+    """A model of voices, from the shards that `without` has written."""
+    sections = {name: getattr(params, name) for name in NormaliseStageParams.model_fields}
+    normalise(NormaliseStageParams(**sections), out / "extract", out / "normalise")
+    external = params.model.model_copy(update={"speaker": "external"})
+    short = params.train.model_copy(update={"max_steps": steps, "picture_utterances": 0})
+    settings = TrainStageParams(frames=params.frames, mel=params.mel, model=external, train=short)
+    train(settings, out / "extract", out / "normalise", data / "voices", out / "models", out / "metrics.json", out / "plots")
+    return load_tts(out / "models" / "tts.safetensors")
+
+
+def likeness(vectors: NDArray[np.float32], means: dict[str, Vector], speaker: str) -> dict[str, Any]:
+    """Cosines of d-vectors, float32 of shape (n, channels), to the mean of the speaker and of the others."""
+    cosines = {who: vectors @ mean for who, mean in means.items()}
+    others = np.stack([value for who, value in cosines.items() if who != speaker])
+    return {
+        "to_speaker": float(cosines[speaker].mean()),
+        "to_nearest_other": float(others.max(axis=0).mean()),
+        "speaker_is_nearest": float((cosines[speaker] > others.max(axis=0)).mean()),
+        "to_each": {who: float(value.mean()) for who, value in cosines.items()},
+    }
+
+
 def main(
     data: Annotated[Path, typer.Option(help="Folder with extract/ and voices/.")],
     corpus: Annotated[str, typer.Option()],
@@ -72,14 +95,7 @@ def main(
     """Train without a speaker, and listen to how the model speaks as them."""
     params = load_params(params_file, Params)
     held_out = without(data, corpus, speaker, params.mel.n_mels, out)
-    sections = {name: getattr(params, name) for name in NormaliseStageParams.model_fields}
-    normalise(NormaliseStageParams(**sections), out / "extract", out / "normalise")
-    external = params.model.model_copy(update={"speaker": "external"})
-    short = params.train.model_copy(update={"max_steps": steps, "picture_utterances": 0})
-    settings = TrainStageParams(frames=params.frames, mel=params.mel, model=external, train=short)
-    train(settings, out / "extract", out / "normalise", data / "voices", out / "models", out / "metrics.json", out / "plots")
-
-    model, metadata = load_tts(out / "models" / "tts.safetensors")
+    model, metadata = trained(params, data, out, steps)
     vocode = load_vocoder(params.synthesize, params.frames.grid(), params.mel)
     table = read_table(data / "voices" / corpus / "voices.parquet", VOICES).to_pylist()
     chosen = [held_out[at] for at in np.linspace(0, len(held_out) - 1, utterances).round().astype(int)]
@@ -97,21 +113,10 @@ def main(
     real = [np.asarray(row["mel_ln"], np.float32) for row in chosen]
     results: dict[str, Any] = {}
     for name in ("copy", *voices):
-        vectors = np.stack([heard(mel_ln) for mel_ln in (real if name == "copy" else mels(model, metadata, chosen, voices[name]))])
-        cosines = {who: vectors @ mean for who, mean in means.items()}
-        others = np.stack([value for who, value in cosines.items() if who != speaker])
-        results[name] = {
-            "to_speaker": float(cosines[speaker].mean()),
-            "to_nearest_other": float(others.max(axis=0).mean()),
-            "speaker_is_nearest": float((cosines[speaker] > others.max(axis=0)).mean()),
-            "to_each": {who: float(value.mean()) for who, value in cosines.items()},
-        }
-        numbers = results[name]
-        print(
-            f"{speaker} as {name:12s} to speaker {numbers['to_speaker']:.3f}, to nearest other {numbers['to_nearest_other']:.3f}, "
-            f"speaker is nearest {numbers['speaker_is_nearest']:.0%}",
-            flush=True,
-        )
+        made = real if name == "copy" else mels(model, metadata, chosen, voices[name])
+        results[name] = found = likeness(np.stack([heard(mel_ln) for mel_ln in made]), means, speaker)
+        near = f"to speaker {found['to_speaker']:.3f}, to nearest other {found['to_nearest_other']:.3f}"
+        print(f"{speaker} as {name:12s} {near}, speaker is nearest {found['speaker_is_nearest']:.0%}", flush=True)
     between = {who: float(means[speaker] @ mean) for who, mean in means.items() if who != speaker}
     (out / "result.json").write_text(json.dumps({"results": results, "between_speakers": between, "steps": steps}, indent=2))
     print(f"cosines of the speaker's own mean vector to the others': { ({who: round(value, 3) for who, value in between.items()}) }")

@@ -5,24 +5,19 @@ the default HiFi-GAN has two sets of weights, universal and LJSpeech's; `--also 
 `predicted_mos` is distillmos's opinion (1 .. 5), which hears phase too, where that package is installed; the recordings have a row for it.
 """
 
-import sys
 import time
-import types
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import scipy.fft
-import soxr
 import torch
 import typer
 from numpy.typing import NDArray
 
 from pipeline import audio, tracks
 from schemas.params import Params, load_params
-from workflows import measures
+from workflows import judges, measures
 from workflows.vocoders import Vocoder
 from workflows.vocoders.griffin_lim import load_griffin_lim
 from workflows.vocoders.hifigan import load_hifigan, universal_checkpoint
@@ -31,7 +26,6 @@ from workflows.vocoders.world import load_world
 FLOOR_HZ, CEILING_HZ = 60.0, 500.0
 N_CEPSTRA = 13
 MAX_S = 6.0
-JUDGE_HZ = 16000
 
 
 def vocoders(params: Params, also: dict[str, Path]) -> dict[str, Vocoder]:
@@ -66,27 +60,16 @@ def errors(real: tracks.Tracks, copy: tracks.Tracks) -> dict[str, float]:
 
 
 def load_judge(sample_rate_hz: int) -> Callable[[NDArray[np.float32]], float]:
-    """Predicted mean opinion score of samples; NaN where distillmos is not installed (`pip install --no-deps distillmos`)."""
-    if find_spec("distillmos") is None:
+    """Predicted mean opinion score of samples; NaN where distillmos is not installed."""
+    if judges.JUDGES["predicted_mos"].missing():
         return lambda samples: float("nan")  # noqa: ARG005
-    sys.modules.setdefault("torchaudio", types.ModuleType("torchaudio"))  # its command line alone needs it
-    from distillmos import ConvTransformerSQAModel
-
-    model = ConvTransformerSQAModel().eval()
-
-    def judge(samples: NDArray[np.float32]) -> float:
-        heard = soxr.resample(samples, sample_rate_hz, JUDGE_HZ).astype(np.float32)
-        with torch.inference_mode():
-            return float(model(torch.from_numpy(np.ascontiguousarray(heard))[None]))
-
-    return judge
+    return lambda samples: judges.mos_predictor()(audio.resample(samples, sample_rate_hz, judges.SAMPLE_RATE_HZ))
 
 
 def mel_cepstral_distance_db(a_ln: NDArray[np.float32], b_ln: NDArray[np.float32]) -> float:
     """Kubichek's (1993) mel-cepstral distance of coefficients 1 to 13, those of the mel's cosine transform; frames are not warped."""
-    cepstra = scipy.fft.dct(np.asarray(a_ln, np.float64) - b_ln, type=2, norm="ortho", axis=1)[:, 1 : N_CEPSTRA + 1]
-    scaled = cepstra / np.sqrt(a_ln.shape[1] / 2)  # to coefficients of a cosine series, as Kubichek's
-    return float(10.0 / np.log(10.0) * np.sqrt(2.0 * (scaled**2).sum(axis=1)).mean())
+    difference = measures.mel_cepstrum(a_ln, N_CEPSTRA) - measures.mel_cepstrum(b_ln, N_CEPSTRA)
+    return float(10.0 / np.log(10.0) * np.sqrt(2.0 * (difference**2).sum(axis=1)).mean())
 
 
 def main(

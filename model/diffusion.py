@@ -68,35 +68,3 @@ def gaussian_noise_guess(x_t: Tensor, mu: Tensor, t: Tensor, spread: float, sche
     signal, noise = schedule.signal_scale(at) * spread, schedule.noise_scale(at)
     variance = signal**2 + noise**2
     return (x_t - mu) * noise / variance, signal / variance.sqrt()
-
-
-@dataclass(frozen=True)
-class Mean:
-    """A weighted mean before its division, so that the parts of a batch that several processes hold add up to the whole batch's.
-
-    Parameters
-    ----------
-    total, weight
-        Scalars: the weighted sum, and the sum of weights.
-    """
-
-    total: Tensor
-    weight: Tensor
-
-    @property
-    def value(self) -> Tensor:
-        """The mean, 0 where there is nothing to average."""
-        return self.total / self.weight.clamp(min=1.0)
-
-
-def masked_mean_square(difference: Tensor, mask: Tensor) -> Mean:
-    """Mean of squares over what the mask holds.
-
-    Parameters
-    ----------
-    difference
-        Float of shape (B, T, C).
-    mask
-        1 at frames, 0 at padding, float of shape (B, T, 1).
-    """
-    return Mean(((difference * mask) ** 2).sum(), mask.sum() * difference.shape[-1])

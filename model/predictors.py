@@ -1,6 +1,6 @@
 """Durations and prosody of phones, predicted from text, speaker and emotion."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -8,8 +8,7 @@ from torch import Tensor, nn
 from model.layers import ConvBlock
 
 
-@dataclass(frozen=True)
-class PhoneProsody:
+class PhoneProsody(NamedTuple):
     """What the predictors say of each phone; every field is float of shape (B, L).
 
     Parameters

@@ -4,11 +4,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812  torch's own habit
 from torch import Tensor, nn
 
-from model.conditioning import N_TRACKS, Alignment
+from model.alignment import Alignment
+from model.batch import PADDING_PHONE
 from model.layers import ConvBlock, SequenceConv, rotate
-
-PADDING_PHONE = 0
-UNKNOWN_PHONE = 1
+from model.prosody import N_TRACKS
 
 
 class TextEncoder(nn.Module):
@@ -127,7 +126,7 @@ class MuDecoder(nn.Module):
         alignment
             Where phones lie.
         prosody_tracks, harmonics
-            From `model.conditioning`: `tracks`, float of shape (B, T, N_TRACKS), and `ridge`, float of shape (B, T, n_mels).
+            From `model.prosody`: `tracks`, float of shape (B, T, N_TRACKS), and `ridge`, float of shape (B, T, n_mels).
 
         Returns
         -------

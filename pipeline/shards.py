@@ -1,7 +1,7 @@
 """The only Parquet I/O: tables and feature shards, byte-identical for equal rows, never half-written under their final name."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
@@ -21,9 +21,10 @@ UNUSABLE = (TableError, pa.ArrowInvalid, OSError)  # what reading a file raises 
 
 _COMPRESSION = {"compression": "zstd", "compression_level": 1}
 _MEL_LEAF = "mel_ln.list.element.list.element"
+GROUP_ROWS = 4096  # of a Parquet row group, where nothing else is asked for
 
 
-def write_table(path: Path, table: pa.Table, contract: Contract, row_group_rows: int = 4096, *, rows_checked: bool = False) -> None:
+def write_table(path: Path, table: pa.Table, contract: Contract, row_group_rows: int = GROUP_ROWS, *, rows_checked: bool = False) -> None:
     """Check `table` against its contract and write it: equal rows give equal bytes, and a file that holds these already is not touched.
 
     Parameters
@@ -45,9 +46,37 @@ def write_table(path: Path, table: pa.Table, contract: Contract, row_group_rows:
         If the file cannot be written.
     """
     (contract.check_order if rows_checked else contract.check)(table)
-    plain = pa.Table.from_batches(table.combine_chunks().to_batches(), schema=contract.arrow)
     with whole_file(path) as partial:
-        pq.write_table(plain, partial, row_group_size=row_group_rows, **_COMPRESSION, **_encodings(contract.arrow))
+        pq.write_table(_plain(table, contract), partial, row_group_size=row_group_rows, **_COMPRESSION, **_encodings(contract.arrow))
+
+
+def write_groups(path: Path, groups: Iterable[pa.Table], contract: Contract) -> int:
+    """Write a table that is never whole in memory, and return its rows; the bytes are those of `write_table` with groups of this size.
+
+    Parameters
+    ----------
+    groups
+        Row groups, each sorted by the contract's primary key and of as many rows, but for the last; keys ascend from group to group.
+
+    Raises
+    ------
+    TableError
+        If columns, order or rows break the contract.
+    DiskError
+        If the file cannot be written.
+    """
+    n_rows, last = 0, None
+    with whole_file(path) as partial, pq.ParquetWriter(partial, contract.arrow, **_COMPRESSION, **_encodings(contract.arrow)) as file:
+        for group in groups:
+            contract.check(group)
+            keys = group.column(contract.primary_key)
+            if last is not None and not last < keys[0].as_py():
+                raise TableError(f"table {contract.name}: {contract.primary_key} must ascend from group to group; sort before writing")
+            file.write_table(_plain(group, contract), row_group_size=len(group))
+            n_rows, last = n_rows + len(group), keys[-1].as_py()
+        if not n_rows:
+            file.write_table(contract.arrow.empty_table())
+    return n_rows
 
 
 def read_table(path: Path, contract: Contract, columns: Sequence[str] | None = None) -> pa.Table:
@@ -192,11 +221,25 @@ def _opened(path: Path, _changed_ns: int) -> pq.ParquetFile:
     return pq.ParquetFile(path)
 
 
+def rows_where(paths: Sequence[Path], key: str, wanted: set[str], columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Columns of the rows whose `key` is wanted; of row groups without such a row, no more than the key is read."""
+    for path in paths:
+        for group in range(len(group_sizes(path))):
+            keys = read_group(path, group, [key]).column(key).to_pylist()
+            keep = [at for at, name in enumerate(keys) if name in wanted]
+            yield from read_group(path, group, columns).take(keep).to_pylist() if keep else ()
+
+
 def has_layout(path: Path, row_group_rows: int) -> bool:
     """Whether `write_table` with this `row_group_rows`, in this version of Arrow, would lay the file's rows out as they are."""
     sizes = group_sizes(path)
     full = all(size == row_group_rows for size in sizes[:-1]) and all(0 < size <= row_group_rows for size in sizes[-1:])
     return full and bool(pq.read_metadata(path).created_by == f"parquet-cpp-arrow version {pa.__version__}")
+
+
+def _plain(table: pa.Table, contract: Contract) -> pa.Table:
+    """The rows in one chunk, without metadata of pandas or of an order."""
+    return pa.Table.from_batches(table.combine_chunks().to_batches(), schema=contract.arrow)
 
 
 def _encodings(schema: pa.Schema) -> dict[str, Any]:

@@ -76,3 +76,17 @@ def test_stage_lists_exactly_the_parameters_that_it_reads(name):
     declared = set(getattr(module, f"{name.capitalize()}StageParams").model_fields)
     listed = {param.split(".")[0] for param in STAGES[name]["params"]}
     assert listed == declared
+
+
+def maker_of(dep: str) -> str | None:
+    """Stage that makes what another depends on; `corpus` for a corpus's root, None for code."""
+    if dep.startswith("${"):
+        return "corpus"
+    folder, _, rest = dep.partition("/")
+    return {
+        "data": rest.partition("/")[0],
+        "models": "train",
+        "requests": "requests",
+        "plots": rest,
+        "metrics": rest.removesuffix(".json"),
+    }.get(folder)

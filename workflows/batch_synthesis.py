@@ -1,26 +1,24 @@
 """Many requests to speech: batches by length, on dask workers where there are many, resumed where a run was broken off.
 
-Each request is a file of its own under ``parts/`` and its recordings, named by a fingerprint of all that it depends on. At the end the
-parts become one table, and what no request asks for any more is removed. A row whose fingerprint and recording stand is not spoken again.
+Each request has a fingerprint of all that its speech depends on. One whose row and recordings stand (`workflows.synthesis_folder`) is not
+spoken again; what no request asks for any more is removed at the end.
 """
 
+import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
 
 from pipeline import cluster, shards
 from pipeline.audio import file_sha256
 from pipeline.digests import digest
-from pipeline.files import remove_partials
 from pipeline.stage import finish
-from schemas.errors import RowError, TableError
+from schemas.errors import EspressivoError, RowError
 from schemas.names import unknown
 from schemas.params import FramesParams, MelParams, Section, SynthesizeParams
 from schemas.reasons import Reason
@@ -29,9 +27,9 @@ from schemas.tables.rejects import reject_row
 from schemas.tables.synthesis import synthesis_contract
 from workflows.dataset import rows_of
 from workflows.requests import Request, Requests
-from workflows.speaking import Speech, Voice, copy_synthesis, load_voice, speak_request
+from workflows.speaking import Speech, Voice, copy_synthesis, load_voice, speak_request, strangers
+from workflows.synthesis_folder import gathered, part_path, prune, standing, write_recording
 from workflows.vocoders import vocoder_identity
-from workflows.wav_metadata import read_told, write_wav
 
 CODE_VERSION = 1  # raise it when a change of code changes what is spoken: all requests are then spoken again
 BATCH_REQUESTS = 8
@@ -54,8 +52,35 @@ class Place(NamedTuple):
     group: int
     row: int
     n_frames: int
+    speaker: str
     split: str
     fingerprint: str
+
+
+class Loaded(NamedTuple):
+    """What a worker loads once, and what tells it from other contents of the same files.
+
+    Parameters
+    ----------
+    origins
+        What all speech of a run depends on, as plain values.
+    unseen
+        Speakers whom training never saw, each with the hash of the voice that stands for them, on which their speech depends as well.
+    """
+
+    model: Path
+    voices: Path | None
+    params: SynthesisParams
+    origins: tuple[int | str, ...]
+    unseen: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, model: Path, params: SynthesisParams, voices: Path | None) -> "Loaded":
+        """Arguments as for `workflows.speaking.load_voice`."""
+        chosen = params.synthesize
+        origins = CODE_VERSION, version("torch"), file_sha256(model), vocoder_identity(chosen), chosen.emotion_space
+        unseen = {name: hashlib.sha256(voice.tobytes()).hexdigest() for name, voice in strangers(model, voices).items()}
+        return cls(model.absolute(), None if voices is None else voices.absolute(), params, origins, tuple(unseen.items()))
 
 
 class Job(NamedTuple):
@@ -79,12 +104,13 @@ class Outcome(NamedTuple):
 def places(features: Path, corpora: Sequence[str], n_mels: int) -> dict[str, Place]:
     """Where each utterance's features lie."""
     found: dict[str, Place] = {}
-    columns = ["utterance_id", "n_frames", "split", "fingerprint"]
+    columns = ["utterance_id", *Place._fields[3:]]
     for path in shards.corpora_shards(features.absolute(), corpora):
         rows = shards.read_table(path, features_contract(n_mels), columns).to_pylist()
         inside = [(group, row) for group, size in enumerate(shards.group_sizes(path)) for row in range(size)]
         for (group, at), row in zip(inside, rows, strict=True):
-            found[row["utterance_id"]] = Place(path, group, at, row["n_frames"], row["split"], row["fingerprint"])
+            utterance_id = row.pop("utterance_id")
+            found[utterance_id] = Place(path, group, at, **row)
     return found
 
 
@@ -119,31 +145,30 @@ def synthesise(
         If more rows are rejected than `synthesize.max_reject_share` allows.
     """
     params = SynthesisParams(frames=params.frames, mel=params.mel, synthesize=params.synthesize)  # of a stage's, what workers need
-    jobs, faults = _jobs(wanted, recorded, model, params)
-    contract = synthesis_contract(params.mel.n_mels)
-    standing = _standing(out, params.mel.n_mels)
-    todo = sorted((job for job in jobs if job.fingerprint not in standing), key=_length)
+    loaded = Loaded.of(model, params, voices)
+    jobs, faults = jobs_of(wanted, recorded, loaded)
+    n_mels = params.mel.n_mels
+    there = standing(out, n_mels)
+    todo = sorted((job for job in jobs if job.fingerprint not in there), key=_length)
     if len(todo) < len(jobs):
         print(f"{stage}: {len(jobs) - len(todo)} of {len(jobs)} requests stand from a run before")
-    outcomes = list(_spoken(todo, stage, model, params, out, voices))
+    outcomes = list(_spoken(todo, stage, loaded, out.absolute()))
     faults += [(outcome.request_id, outcome.fault) for outcome in outcomes if outcome.fault is not None]
-    table = _gathered(jobs, out, params.mel.n_mels)
-    shards.write_table(out / "synthesis.parquet", table, contract)
+    rows = gathered({job.fingerprint: job.request.request_id for job in jobs}, out, n_mels)
+    n_out = shards.write_groups(out / "synthesis.parquet", rows, synthesis_contract(n_mels))
     rejects = [reject_row(request_id, stage, fault) for request_id, fault in faults]
     shards.write_rejects(out / "rejects.parquet", rejects)
-    _prune(out, table)
+    prune(out, n_mels)
     n_in = len(wanted.sound) + len(wanted.faulty)
-    finish(stage, n_in, table.num_rows, rejects, params.synthesize.max_reject_share, metrics, extra=_speed(outcomes))
+    finish(stage, n_in, n_out, rejects, params.synthesize.max_reject_share, metrics, extra=_speed(outcomes))
 
 
 # --- what is to be done -------------------------------------------------------------------------------------------------------
 
 
-def _jobs(
-    wanted: Requests, recorded: dict[str, Place], model: Path, params: SynthesisParams
-) -> tuple[list[Job], list[tuple[str, RowError]]]:
-    jobs, faults = [], list(wanted.faulty)
-    same = [CODE_VERSION, version("torch"), file_sha256(model), vocoder_identity(params.synthesize), params.synthesize.emotion_space]
+def jobs_of(wanted: Requests, recorded: dict[str, Place], loaded: Loaded) -> tuple[list[Job], list[tuple[str, RowError]]]:
+    """Jobs, and faults by request."""
+    jobs, faults, voice_of = [], list(wanted.faulty), dict(loaded.unseen)
     for request in wanted.sound:
         try:
             own, source = (_place(name, recorded) for name in (request.utterance_id, request.copied_from))
@@ -151,7 +176,9 @@ def _jobs(
             faults.append((request.request_id, error))
             continue
         rows = [place.fingerprint if place else None for place in (own, source)]
-        jobs.append(Job(request, own, source, digest(*same, request.plain(), rows)))
+        speaker = request.speaker or (own.speaker if own else "")
+        voice = [voice_of[speaker]] if speaker in voice_of else []
+        jobs.append(Job(request, own, source, digest(*loaded.origins, request.plain(), rows, *voice)))
     return jobs, faults
 
 
@@ -172,9 +199,8 @@ def _length(job: Job) -> tuple[int, str]:
 # --- doing it -----------------------------------------------------------------------------------------------------------------
 
 
-def _spoken(todo: list[Job], stage: str, model: Path, params: SynthesisParams, out: Path, voices: Path | None) -> Iterator[Outcome]:
-    heard = None if voices is None else voices.absolute()
-    task = partial(speak_batch, model=model.absolute(), params=params, out=out.absolute(), voices=heard)
+def _spoken(todo: list[Job], stage: str, loaded: Loaded, out: Path) -> Iterator[Outcome]:
+    task = partial(speak_batch, loaded=loaded, out=out)
     batches = cluster.in_batches(todo, BATCH_REQUESTS)
     if len(todo) > FEW_REQUESTS:
         for outcomes in cluster.map_batches(task, batches, stage, lost=_lost):
@@ -185,15 +211,16 @@ def _spoken(todo: list[Job], stage: str, model: Path, params: SynthesisParams, o
         print(f"{stage}: {min(number * BATCH_REQUESTS, len(todo))}/{len(todo)} requests", flush=True)
 
 
-def speak_batch(jobs: list[Job], model: Path, params: SynthesisParams, out: Path, voices: Path | None = None) -> list[Outcome]:
+def speak_batch(jobs: list[Job], loaded: Loaded, out: Path) -> list[Outcome]:
     """Speak some requests and leave recordings and parts under `out`; runs on workers, which keep model and vocoder."""
-    voice = _voice(model, model.stat().st_mtime_ns, params, voices)
-    return [_outcome(job, voice, params, out) for job in jobs]
+    voice = _voice(loaded)
+    return [_outcome(job, voice, loaded.params, out) for job in jobs]
 
 
 @lru_cache(maxsize=2)
-def _voice(model: Path, _changed_ns: int, params: SynthesisParams, voices: Path | None) -> Voice:
-    return load_voice(model, params.synthesize, params.frames, params.mel, voices)
+def _voice(loaded: Loaded) -> Voice:
+    params = loaded.params
+    return load_voice(loaded.model, params.synthesize, params.frames, params.mel, loaded.voices)
 
 
 def _lost(job: Job, error: RowError) -> list[Outcome]:
@@ -208,11 +235,13 @@ def _outcome(job: Job, voice: Voice, params: SynthesisParams, out: Path) -> Outc
         row = _written(job, speech, own, voice, params, out)
     except RowError as error:
         return Outcome(request.request_id, error, 0.0, {})
-    except (RuntimeError, ValueError) as error:
+    except EspressivoError:
+        raise
+    except Exception as error:  # a vocoder is a foreign package: librosa's and others' errors have bases of their own
         fault = RowError(Reason.SYNTHESIS_FAILED, f"{type(error).__name__}: {error}")
         return Outcome(request.request_id, fault, 0.0, {})
     contract = synthesis_contract(params.mel.n_mels)
-    shards.write_table(_part(out, job.fingerprint), contract.table([row]), contract)
+    shards.write_table(part_path(out, job.fingerprint), contract.table([row]), contract)
     return Outcome(request.request_id, None, len(speech.samples) / params.frames.sample_rate_hz, speech.seconds)
 
 
@@ -225,7 +254,7 @@ def feature_row(place: Place, n_mels: int) -> dict[str, Any]:
 
 def _written(job: Job, speech: Speech, own: dict[str, Any] | None, voice: Voice, params: SynthesisParams, out: Path) -> dict[str, object]:
     """Write the recordings and give the row of the table."""
-    request, asked = job.request, speech.asked
+    request, asked, rate_hz = job.request, speech.asked, params.frames.sample_rate_hz
     origin = origin_of(request, voice)
     told = {**origin, "fingerprint": job.fingerprint}
     copy = None if own is None else copy_synthesis(own, voice)
@@ -242,10 +271,10 @@ def _written(job: Job, speech: Speech, own: dict[str, Any] | None, voice: Voice,
         "asked_f0_hz": np.asarray(asked["f0_hz"], np.float32),
         "asked_energy_db": np.asarray(asked["energy_db"], np.float32),
         "mel_ln": list(speech.mel_ln),
-        "model_wav": _recorded(out, "model", request.request_id, speech.samples, params, told),
-        "copy_wav": None if copy is None else _recorded(out, "copy", request.request_id, copy, params, {**told, "copy": True}),
+        "model_wav": write_recording(out, "model", request.request_id, speech.samples, rate_hz, told),
+        "copy_wav": None if copy is None else write_recording(out, "copy", request.request_id, copy, rate_hz, {**told, "copy": True}),
         "seed": request.seed,
-        "seconds": len(speech.samples) / params.frames.sample_rate_hz,
+        "seconds": len(speech.samples) / rate_hz,
         "lineage": json.dumps({**voice.metadata.lineage, **told}, sort_keys=True),
     }
 
@@ -258,75 +287,6 @@ def origin_of(request: Request, voice: Voice) -> dict[str, Any]:
         "model_sha256": voice.model_sha256,
         "vocoder": voice.vocoder,
     }
-
-
-def _recorded(out: Path, kind: str, request_id: str, samples: NDArray[np.float32], params: SynthesisParams, told: dict[str, Any]) -> str:
-    """Write a recording and return its path relative to `out`."""
-    relative = Path("wavs") / kind / f"{request_id}.wav"
-    if not (out / relative).resolve().is_relative_to((out / "wavs" / kind).resolve()):
-        raise RowError(Reason.PATH_OUTSIDE_ROOT, f"the id {request_id!r} leaves the output folder; choose another")
-    write_wav(out / relative, samples, params.frames.sample_rate_hz, told)
-    return relative.as_posix()
-
-
-# --- what stands --------------------------------------------------------------------------------------------------------------
-
-
-def _part(out: Path, fingerprint: str) -> Path:
-    return out / "parts" / f"{fingerprint}.parquet"
-
-
-def _tables(out: Path) -> list[Path]:
-    return [out / "synthesis.parquet", *sorted((out / "parts").glob("*.parquet"))]
-
-
-def _standing(out: Path, n_mels: int) -> dict[str, tuple[Path, int]]:
-    """Where the row of each fingerprint lies whose recordings stand as well."""
-    found: dict[str, tuple[Path, int]] = {}
-    for path in _tables(out):
-        try:
-            rows = shards.read_table(path, synthesis_contract(n_mels), ["model_wav", "copy_wav", "lineage"]).to_pylist()
-        except (TableError, pa.ArrowInvalid):  # none yet, of another version, or damaged: spoken again
-            continue
-        for at, row in enumerate(rows):
-            fingerprint = str(json.loads(row["lineage"]).get("fingerprint"))
-            if all(_says(out / name, fingerprint) for name in (row["model_wav"], row["copy_wav"]) if name is not None):
-                found.setdefault(fingerprint, (path, at))
-    return found
-
-
-def _says(recording: Path, fingerprint: str) -> bool:
-    try:
-        return bool(read_told(recording).get("fingerprint") == fingerprint)
-    except TableError:
-        return False
-
-
-def _gathered(jobs: Iterable[Job], out: Path, n_mels: int) -> pa.Table:
-    """Rows of all jobs that stand now, as one table in order of id."""
-    contract, standing = synthesis_contract(n_mels), _standing(out, n_mels)
-    wanted = {job.fingerprint for job in jobs}
-    rows: dict[Path, list[int]] = {}
-    for fingerprint, (path, at) in standing.items():
-        if fingerprint in wanted:
-            rows.setdefault(path, []).append(at)
-    taken = [shards.read_table(path, contract).take(pa.array(sorted(at))) for path, at in rows.items()]
-    return pa.concat_tables([contract.arrow.empty_table(), *taken]).sort_by("request_id").combine_chunks()
-
-
-def _prune(out: Path, table: pa.Table) -> None:
-    """Remove parts, and recordings that no row names."""
-    named = {out / str(name) for column in ("model_wav", "copy_wav") for name in table.column(column).to_pylist() if name is not None}
-    for path in [*(out / "wavs").rglob("*.wav"), *(out / "parts").glob("*.parquet")]:
-        if path not in named:
-            path.unlink()
-    for folder in sorted((path for path in (out / "wavs").rglob("*") if path.is_dir()), reverse=True):
-        remove_partials(folder)
-        if not any(folder.iterdir()):
-            folder.rmdir()
-    if (out / "parts").is_dir():
-        remove_partials(out / "parts")
-        (out / "parts").rmdir()
 
 
 def _speed(outcomes: list[Outcome]) -> dict[str, object]:

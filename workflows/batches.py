@@ -12,13 +12,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from model.tts import Batch, Part
+from model.batch import Batch, Part
 from pipeline.shards import group_sizes, read_group, read_table
 from schemas.errors import ParamsError
 from schemas.params import SplitName
 from schemas.tables.features import features_contract
-from workflows.dataset import COLUMNS, NO_VOICES, Example, Statistics, Vocabulary, Voices, collate, example_from, rows_of
+from workflows.dataset import NO_VOICES, Example, Statistics, Vocabulary, Voices, collate, example_from, rows_of
 
+_COLUMNS = ("utterance_id", "speaker", "emotion", "phones", "duration_frames", "f0_hz", "energy_db", "mel_ln")
 _BUCKET_BATCHES = 8  # batches whose utterances are sorted by length together
 
 Rows = NDArray[np.int64]
@@ -40,19 +41,6 @@ class Source(Protocol):
 
     def read(self, rows: Rows) -> list[Example]:
         """The examples with these numbers, in their order."""
-
-
-class InMemory:
-    """Examples at hand."""
-
-    def __init__(self, examples: Sequence[Example]) -> None:
-        self.examples = examples
-        self.n_frames = np.array([len(example.mel_ln) for example in examples], dtype=np.int64)
-        self.block = np.zeros(len(examples), dtype=np.int64)
-
-    def read(self, rows: Rows) -> list[Example]:
-        """The examples with these numbers, in their order."""
-        return [self.examples[row] for row in rows]
 
 
 class InShards:
@@ -108,7 +96,7 @@ class InShards:
         for block in np.unique(self.block[rows]):
             mine = rows[self.block[rows] == block]
             path, group = self._groups[block]
-            table = rows_of(read_group(path, group, COLUMNS))
+            table = rows_of(read_group(path, group, _COLUMNS))
             rows_here = {int(row): self.voices.given_to(table[self._within[row]]) for row in mine}
             found |= {row: example_from(values, self._vocabulary, self._statistics) for row, values in rows_here.items()}
         return [found[int(row)] for row in rows]

@@ -13,11 +13,11 @@ from pipeline.stage import run_main
 from schemas.params import CorpusParams, MelParams, Name, Section, load_params
 from schemas.tables.features import features_contract
 from schemas.tables.quality import QUALITY
+from schemas.tables.utterances import SPLITS
 from workflows.dataset_summary import CorpusSummary, summarise
 from workflows.dataset_version import Version
 from workflows.markdown import columns, table
 
-_SPLITS = ("train", "validation", "test")
 _SIZES = ((1000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
@@ -105,11 +105,11 @@ def _section(corpus: CorpusSummary) -> str:
 
 def _hours(corpus: CorpusSummary) -> str:
     rows = [
-        [speaker, emotion, *(_cell(corpus, speaker=speaker, emotion=emotion, split=split) for split in _SPLITS)]
+        [speaker, emotion, *(_cell(corpus, speaker=speaker, emotion=emotion, split=split) for split in SPLITS)]
         for speaker, emotion in sorted({place[:2] for place in corpus.utterances})
     ]
-    rows.append(["all", "all", *(_cell(corpus, split=split) for split in _SPLITS)])
-    return table(["speaker", "emotion", *_SPLITS], rows)
+    rows.append(["all", "all", *(_cell(corpus, split=split) for split in SPLITS)])
+    return table(["speaker", "emotion", *SPLITS], rows)
 
 
 def _cell(corpus: CorpusSummary, **where: str) -> str:

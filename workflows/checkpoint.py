@@ -15,7 +15,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from model.tts import Tts, TtsConfig
+from model.config import TtsConfig
+from model.tts import Tts
 from schemas.errors import CheckpointError, ParamsError
 from workflows.dataset import Statistics, Vocabulary
 

@@ -11,20 +11,16 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
-from model.conditioning import Prosody
-from model.text_encoder import UNKNOWN_PHONE
-from model.tts import UNKNOWN_STYLE, Batch, Conditions, Part
-from pipeline.shards import corpora_shards, read_table
+from model.batch import UNKNOWN_PHONE, UNKNOWN_STYLE, Batch, Conditions, Part
+from model.prosody import Prosody
+from pipeline.shards import read_table
 from pipeline.speaker_embedding import mean_voice
 from schemas.errors import ParamsError, TableError
-from schemas.params import SplitName
-from schemas.tables.features import features_contract
 from schemas.tables.speakers import CORPUS_ROW, STATISTICS
 from schemas.tables.voices import VOICE_CHANNELS, VOICES
 
 Statistics = dict[str, dict[str, float]]
 
-COLUMNS = ("utterance_id", "speaker", "emotion", "split", "phones", "duration_frames", "f0_hz", "energy_db", "mel_ln")
 _Z_LIMIT = 4.0  # z-scores beyond are octave errors and digital silence; they would only make the networks extrapolate
 
 
@@ -187,26 +183,6 @@ def read_statistics(normalise: Path) -> Statistics:
     if CORPUS_ROW not in statistics:
         raise TableError(f"{normalise / 'statistics.parquet'} has no row '{CORPUS_ROW}'; run `dvc repro normalise`")
     return statistics
-
-
-def read_examples(
-    features: Path, split: SplitName, n_mels: int, vocabulary: Vocabulary, statistics: Statistics, voices: Voices = NO_VOICES
-) -> list[Example]:
-    """All utterances of a split of the vocabulary's corpora, in order of shard and id.
-
-    Raises
-    ------
-    TableError
-        If a corpus has no shards, or one breaks the contract.
-    """
-    paths = corpora_shards(features, vocabulary.corpora)
-    contract = features_contract(n_mels)
-    return [
-        example_from(voices.given_to(row), vocabulary, statistics)
-        for path in paths
-        for row in rows_of(read_table(path, contract, COLUMNS))
-        if row["split"] == split
-    ]
 
 
 def example_from(row: dict[str, object], vocabulary: Vocabulary, statistics: Statistics) -> Example:

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.conditioning import EmotionMix
+from model.emotions import EmotionMix
 from schemas.errors import ParamsError
 from schemas.names import unknown
 from workflows.dataset import Vocabulary

@@ -4,7 +4,7 @@ Whatever stage has not run yet is None, and the page says what to run.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,15 +103,6 @@ def read_tables(data: Path, corpora: Sequence[str], hop_s: float) -> Tables:
 def read_optional(path: Path, contract: Contract) -> pd.DataFrame | None:
     """A table, or None where its stage has not run."""
     return shards.read_table(path, contract).to_pandas() if path.is_file() else None
-
-
-def rows_where(paths: Sequence[Path], key: str, wanted: set[str], columns: Sequence[str]) -> Iterator[Json]:
-    """Columns of the rows whose `key` is wanted; of row groups without such a row, no more than the key is read."""
-    for path in paths:
-        for group in range(len(shards.group_sizes(path))):
-            keys = shards.read_group(path, group, [key]).column(key).to_pylist()
-            keep = [at for at, name in enumerate(keys) if name in wanted]
-            yield from shards.read_group(path, group, columns).take(keep).to_pylist() if keep else ()
 
 
 def totals(tables: Tables) -> Json:

@@ -1,7 +1,8 @@
 """What evaluate learns of the real training split: how its emotions sound, and the voice of each speaker."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline import audio, cluster, shards, storage
 from pipeline.storage import Root
+from schemas.errors import RowError
 from schemas.tables.utterances import UTTERANCES
 from workflows import emotion_classifier, judges
 from workflows.emotion_classifier import Clip, EmotionClassifier
@@ -98,5 +100,12 @@ def described(row: dict[str, Any], hop_s: float) -> NDArray[np.float64]:
 
 
 def _voices(shares: list[tuple[str, list[Recording]]]) -> list[tuple[str, Voice]]:
-    heard = [(speaker, judges.voice_of([clip.load(judges.SAMPLE_RATE_HZ) for clip in clips])) for speaker, clips in shares]
+    heard = [(speaker, judges.voice_of(list(_loaded(clips)))) for speaker, clips in shares]
     return [(speaker, voice) for speaker, voice in heard if voice is not None]
+
+
+def _loaded(clips: list[Recording]) -> Iterator[NDArray[np.float32]]:
+    """Samples of those that can still be had."""
+    for clip in clips:
+        with suppress(RowError):
+            yield clip.load(judges.SAMPLE_RATE_HZ)

@@ -14,7 +14,6 @@ from pipeline import audio, shards, storage
 from pipeline.stage import run_main
 from schemas.errors import RowError
 from schemas.params import CorpusParams, Name, QualityParams, ReportParams, SynthesizeParams, load_params
-from schemas.tables.alignments import ALIGNMENTS
 from schemas.tables.evaluation import EVALUATION
 from schemas.tables.speakers import PITCH_LIMITS
 from schemas.tables.synthesis import SPLIT_SET, synthesis_contract
@@ -217,13 +216,13 @@ def _renderings(clips: Clips, requests: dict[str, list[str]], tables: Tables, fo
 def _feature_rows(folders: Folders, params: ReportStageParams, wanted: set[str], columns: Sequence[str]) -> Iterator[Json]:
     """Columns of the wanted utterances' feature rows."""
     paths = [path for name in sorted(params.corpora) for path in shards.shard_paths(folders.data / "extract" / name)]
-    return page_data.rows_where(paths, "utterance_id", wanted, columns)
+    return shards.rows_where(paths, "utterance_id", wanted, columns)
 
 
 def _requested(folder: Path, params: ReportStageParams, ids: set[str]) -> Iterator[Json]:
     """Whole rows of a synthesis table; none where the stage has not run."""
     paths = [path for path in (folder / "synthesis.parquet",) if path.is_file()]
-    return page_data.rows_where(paths, "request_id", ids, synthesis_contract(params.mel.n_mels).arrow.names)
+    return shards.rows_where(paths, "request_id", ids, synthesis_contract(params.mel.n_mels).arrow.names)
 
 
 def _words(folders: Folders, params: ReportStageParams, features: dict[str, Json]) -> dict[str, list[Word]]:
@@ -231,9 +230,9 @@ def _words(folders: Folders, params: ReportStageParams, features: dict[str, Json
     hop_s, found = params.frames.grid().hop_s, {}
     for corpus in sorted({row["corpus"] for row in features.values()}):
         path = folders.data / "align" / corpus / "alignments.parquet"
-        for row in shards.read_table(path, ALIGNMENTS, ["utterance_id", "words"]).to_pylist() if path.is_file() else []:
-            if (own := features.get(row["utterance_id"])) is not None:
-                found[row["utterance_id"]] = page_clips.words_of(row, np.asarray(own["duration_frames"], np.int32), hop_s)
+        for row in shards.rows_where([path] if path.is_file() else [], "utterance_id", set(features), ("utterance_id", "words")):
+            durations = np.asarray(features[row["utterance_id"]]["duration_frames"], np.int32)
+            found[row["utterance_id"]] = page_clips.words_of(row, durations, hop_s)
     return found
 
 

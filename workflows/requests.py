@@ -21,7 +21,6 @@ from schemas.tables.synthesis import SPLIT_SET
 from workflows.prosody import PhoneCurves, ProsodyEdit
 
 _FORMATS = (".csv", ".jsonl", ".parquet")
-_MAX_ROWS = 10_000_000
 _WITHOUT = {"phone_pitch_shift_semitones": 0.0, "phone_energy_shift_db": 0.0, "phone_rate": 1.0}  # a curve that is not given
 
 # What each check that a row fails means, by the column or column of the summary that it names.
@@ -190,11 +189,7 @@ def _checked(rows: dict[str, dict[str, object]]) -> Requests:
     broken = {row.index: row.detail for row in REQUESTS.broken_rows(table)}
     ordered = [rows[request_id] for request_id in sorted(rows)]
     sound = [from_row(row) for index, row in enumerate(ordered) if index not in broken]
-    return Requests(sound, [(_safe(str(ordered[at]["request_id"])), _fault(detail)) for at, detail in broken.items()])
-
-
-def _safe(request_id: str) -> str:
-    return request_id or "(empty)"
+    return Requests(sound, [(str(ordered[at]["request_id"]) or "(empty)", _fault(detail)) for at, detail in broken.items()])
 
 
 def _fault(detail: str) -> RowError:

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from model.conditioning import EmotionMix
+from model.batch import Batch, Conditions
+from model.emotions import EmotionMix
 from model.samplers import start_noise
-from model.tts import Batch, Conditions, Prediction, Sampling, Tts
+from model.tts import Prediction, Sampling, Tts
 from pipeline.audio import file_sha256
 from pipeline.text.phonemes import phones_of
 from schemas.errors import ParamsError, RowError
@@ -28,8 +29,8 @@ from schemas.params import FramesParams, MelParams, SynthesizeParams
 from schemas.reasons import Reason
 from schemas.tables.alignments import SILENCE
 from schemas.tables.speakers import CORPUS_ROW
-from workflows.checkpoint import TtsMetadata, load_tts
-from workflows.dataset import Statistics, collate, example_from, unseen_voices
+from workflows.checkpoint import TtsMetadata, load_tts, read_header
+from workflows.dataset import Statistics, collate, example_from, unseen_voices, vocabulary_from
 from workflows.emotion_mix import mix_of, parse_mix
 from workflows.prosody import edited
 from workflows.prosody_copy import copied
@@ -56,13 +57,10 @@ class Voice:
     vocoder: str
     unseen: Mapping[str, NDArray[np.float32]]
 
-
-@dataclass(frozen=True)
-class Spoken:
-    """What the model made of a batch: mels (B, T, n_mels) in ln, and durations (B, L)."""
-
-    mel_ln: NDArray[np.float32]
-    durations: NDArray[np.int64]
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.model.parameters()).device
 
 
 @dataclass(frozen=True)
@@ -107,9 +105,16 @@ def load_voice(model: Path, params: SynthesizeParams, frames: FramesParams, mel:
     own = {"frames": metadata.frames, "mel": metadata.mel}
     if own != {"frames": frames.model_dump(), "mel": mel.model_dump()}:
         raise ParamsError(f"{model} was trained on {own}; set frames and mel of params.yaml so, or train again")
-    vocode = load_vocoder(params, frames.grid(), mel)
-    unseen = unseen_voices(voices, metadata.vocabulary) if voices is not None and tts.config.speaker == "external" else {}
+    vocode, unseen = load_vocoder(params, frames.grid(), mel), strangers(model, voices)
     return Voice(tts.to(_device()), metadata, vocode, params.emotion_space, file_sha256(model), vocoder_identity(params), unseen)
+
+
+def strangers(model: Path, voices: Path | None) -> dict[str, NDArray[np.float32]]:
+    """The d-vector of each speaker whom training never saw and the model can speak as all the same; arguments as for `load_voice`."""
+    header, _ = read_header(model)
+    if voices is None or header["config"].get("speaker") != "external":
+        return {}
+    return unseen_voices(voices, vocabulary_from(header["vocabulary"]))
 
 
 def speak_request(request: Request, own: Row | None, source: Row | None, voice: Voice) -> Speech:
@@ -133,16 +138,18 @@ def speak_request(request: Request, own: Row | None, source: Row | None, voice: 
     with _one_thread():
         said = said_of(request, own, voice)
         mix = mix_for(request, said, voice)
-        predicted = voice.model.predict(conditions_of(said, voice), mix=_moved(mix, voice.model))
+        predicted = voice.model.predict(conditions_of(said, voice), None if mix is None else mix.to(voice.device))
         asked = _asked(request, with_predicted(said, 0, predicted, scale_of(said, voice)), own, source, voice)
         asked["mel_ln"] = np.zeros((asked["n_frames"], voice.model.config.n_mels), np.float32)
         batch = collate([example_from(asked, voice.metadata.vocabulary, voice.metadata.statistics)])
         sampling = Sampling(request.sampler, request.n_steps, request.temperature)
-        mel_ln = np.ascontiguousarray(speak(voice.model, batch, [request.seed], sampling, mix).mel_ln[0])
+        mel_ln = np.ascontiguousarray(speak(voice.model, batch, [request.seed], sampling, mix)[0])
         if not len(mel_ln) or not np.isfinite(mel_ln).all():
             raise RowError(Reason.SYNTHESIS_FAILED, f"the model's mel of {len(mel_ln)} frames is empty or not finite")
         sampled = time.perf_counter()
         samples = voice.vocode(mel_ln, np.asarray(asked["f0_hz"], np.float64))
+        if not np.isfinite(samples).all():
+            raise RowError(Reason.SYNTHESIS_FAILED, "the vocoder's samples are not finite")
     seconds = {"sampling": sampled - started, "vocoder": time.perf_counter() - sampled}
     return Speech(asked, predicted.durations[0].tolist(), mel_ln, samples, seconds)
 
@@ -153,16 +160,17 @@ def copy_synthesis(row: Row, voice: Voice) -> NDArray[np.float32]:
         return voice.vocode(np.asarray(row["mel_ln"], np.float32), np.asarray(row["f0_hz"], np.float64))
 
 
-def speak(model: Tts, batch: Batch, seeds: list[int], sampling: Sampling, mix: EmotionMix | None = None) -> Spoken:
-    """Mels of a batch with its own prosody; the noise of each row comes from its seed alone."""
+def speak(model: Tts, batch: Batch, seeds: list[int], sampling: Sampling, mix: EmotionMix | None = None) -> NDArray[np.float32]:
+    """Mels of a batch with its own prosody, ln, float32 of shape (B, T, n_mels); the noise of each row comes from its seed alone."""
     lengths, n_mels = batch.durations.sum(-1).tolist(), batch.mel_ln.shape[-1]
 
     def noise(draw: int) -> Tensor:
         return start_noise([utterance_seed(seed, str(draw)) for seed in seeds], lengths, n_mels)
 
-    on = batch.to(next(model.parameters()).device)
-    mel_ln = model.synthesise(on.conditions, on.durations, on.prosody, noise, sampling, _moved(mix, model))
-    return Spoken(mel_ln.cpu().numpy(), batch.durations.numpy())
+    device = next(model.parameters()).device
+    on, mix = batch.to(device), None if mix is None else mix.to(device)
+    mel_ln: NDArray[np.float32] = model.synthesise(on.conditions, on.durations, on.prosody, noise, sampling, mix).cpu().numpy()
+    return mel_ln
 
 
 def said_of(request: Request, own: Row | None, voice: Voice) -> Row:
@@ -213,7 +221,7 @@ def conditions_of(said: Row, voice: Voice) -> Conditions:
         torch.tensor([[scale["log_f0_mean"], scale["log_f0_std"]]]),
         torch.from_numpy(said.get("voice", _NO_VOICE)).unsqueeze(0),
     )
-    return conditions.to(next(voice.model.parameters()).device)
+    return conditions.to(voice.device)
 
 
 def scale_of(said: Row, voice: Voice) -> dict[str, float]:
@@ -274,10 +282,6 @@ def _read(request: Request, known: Sequence[str]) -> list[str]:
     except ParamsError as error:
         raise RowError(Reason.REQUEST_INVALID, str(error)) from None
     return [phone for phone in phones if phone != SILENCE or SILENCE in known]
-
-
-def _moved(mix: EmotionMix | None, model: Tts) -> EmotionMix | None:
-    return None if mix is None else EmotionMix(mix.weights.to(next(model.parameters()).device), mix.space, mix.scale)
 
 
 def _device() -> torch.device:

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from model.batch import UNKNOWN_PHONE
 from model.samplers import start_noise
-from model.text_encoder import UNKNOWN_PHONE
 from model.tts import Sampling, Tts
 from workflows.dataset import Example, Vocabulary, collate
 from workflows.training_log import Curve

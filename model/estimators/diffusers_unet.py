@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812  torch's own habit
 from torch import Tensor, nn
 
-from model.conditioning import Style
 from model.estimators.folding import folded, unfolded
 from model.estimators.grad_unet import TIME_SCALE
+from model.style import Style
 
 N_GROUPS = 8
 HEAD_CHANNELS = 16

@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812  torch's own habit
 from torch import Tensor, nn
 
-from model.conditioning import Style
 from model.estimators.folding import folded, unfolded
 from model.layers import rotate
+from model.style import Style
 
 N_GROUPS = 8
 N_HEADS = 4

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.diffusion import NoiseSchedule, diffuse, gaussian_noise_guess, masked_mean_square
+from model.diffusion import NoiseSchedule, diffuse, gaussian_noise_guess
 from model.samplers import SAMPLERS, NoisePredictor, sigmas, start_noise, time_of
 
 SCHEDULE = NoiseSchedule(0.05, 20.0)
@@ -93,12 +93,6 @@ def test_gaussian_guess_is_the_best_and_its_error_is_as_stated(t: float) -> None
     at, mu = torch.tensor([t]), torch.zeros(1, 4000, 10)
     guess, error = gaussian_noise_guess(diffuse(x_0, mu, noise, at, SCHEDULE), mu, at, 0.5, SCHEDULE)
     assert float((guess - noise).std()) == pytest.approx(float(error.squeeze()), rel=0.02)
-
-
-def test_masked_mean_leaves_padding_out() -> None:
-    difference, mask = torch.ones(1, 4, 3), torch.tensor([1.0, 1.0, 0.0, 0.0]).view(1, 4, 1)
-    difference[:, 2:] = 100.0
-    assert float(masked_mean_square(difference, mask).value) == 1.0
 
 
 def test_start_noise_of_a_row_does_not_depend_on_the_batch() -> None:

@@ -45,6 +45,29 @@ def test_rows_come_back_as_they_were(tmp_path):
     assert [row["text"] for row in shards.iter_rows([tmp_path / "a.parquet"], ["text"])] == [f"text {n}" for n in range(7)]
 
 
+@pytest.mark.parametrize("n_rows", [0, 3, 8, 9])
+def test_a_table_written_group_by_group_has_the_bytes_of_one_written_whole(tmp_path, n_rows):
+    table = CONTRACT.table([feature_row(utterance_id=f"c/s/{at:02d}") for at in range(n_rows)])
+    shards.write_table(tmp_path / "whole.parquet", table, CONTRACT, row_group_rows=4)
+    groups = (table.slice(first, 4) for first in range(0, n_rows, 4))
+    assert shards.write_groups(tmp_path / "groups.parquet", groups, CONTRACT) == n_rows
+    assert (tmp_path / "groups.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+
+
+def test_groups_out_of_order_are_refused_and_leave_nothing(tmp_path):
+    table = CONTRACT.table([feature_row(utterance_id=f"c/s/{at}") for at in range(4)])
+    with pytest.raises(TableError, match="must ascend from group to group"):
+        shards.write_groups(tmp_path / "out" / "a.parquet", [table.slice(2), table.slice(0, 2)], CONTRACT)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_rows_are_found_by_a_column_and_groups_without_them_are_passed_over(tmp_path):
+    table = CONTRACT.table([feature_row(utterance_id=f"c/s/{at}") for at in range(9)])
+    shards.write_table(tmp_path / "a.parquet", table, CONTRACT, row_group_rows=4)
+    found = shards.rows_where([tmp_path / "a.parquet"], "utterance_id", {"c/s/1", "c/s/8", "nobody"}, ["utterance_id", "n_frames"])
+    assert list(found) == [{"utterance_id": name, "n_frames": feature_row()["n_frames"]} for name in ("c/s/1", "c/s/8")]
+
+
 def test_a_table_that_breaks_its_contract_is_not_written_and_leaves_nothing(tmp_path):
     with pytest.raises(TableError, match=r"c/s/9.*duration_sum_error"):
         shards.write_table(tmp_path / "a.parquet", CONTRACT.table([feature_row("c/s/9", n_frames=4)]), CONTRACT)

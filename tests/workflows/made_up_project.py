@@ -22,7 +22,7 @@ from schemas.tables.synthesis import synthesis_contract
 from schemas.tables.utterances import UTTERANCES
 from tests.conftest import PROJECT
 from tests.workflows.synthetic_features import N_MELS, SPEAKERS, feature_row
-from workflows.evaluate import summarise
+from workflows.evaluation_summary import summarise
 from workflows.report import Folders, ReportStageParams
 
 RATE_HZ, HOP = 22050, 256

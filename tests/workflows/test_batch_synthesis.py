@@ -13,63 +13,22 @@ import pytest
 import torch
 import yaml
 
-from model.tts import Tts
-from pipeline import cluster, shards
+from pipeline import shards
+from pipeline.cluster import in_batches
 from schemas.errors import EspressivoError
-from schemas.params import Params, load_params
+from schemas.params import load_params
 from schemas.tables.rejects import REJECTS
-from schemas.tables.speakers import CORPUS_ROW
-from schemas.tables.synthesis import synthesis_contract
 from tests.conftest import PROJECT
-from tests.model.test_tts import CONFIG
-from tests.workflows.synthetic_features import EMOTIONS, N_MELS, PHONES, SPEAKERS, write_corpus
+from tests.workflows.made_up_model import CONTRACT, PARAMS, Spoken, made_up_model, rows_of
+from tests.workflows.synthetic_features import EMOTIONS, N_MELS, SPEAKERS, write_corpus
 from workflows import batch_synthesis
-from workflows.batch_synthesis import SynthesisParams, _jobs, places, speak_batch, synthesise
-from workflows.checkpoint import TtsMetadata, save_tts
-from workflows.dataset import Vocabulary, read_statistics
+from workflows.batch_synthesis import Loaded, jobs_of, places, speak_batch
 from workflows.requests import Requests, read_requests, request_of_utterance
 from workflows.synthesize import SynthesizeStageParams, run
 from workflows.wav_metadata import read_told
 
-ALL = load_params(PROJECT / "params.yaml", Params)
-PARAMS = SynthesisParams(
-    frames=ALL.frames,
-    mel=ALL.mel.model_copy(update={"n_mels": N_MELS}),
-    synthesize=ALL.synthesize.model_copy(update={"vocoder": "griffin_lim", "max_reject_share": 1.0}),
-)
-CONTRACT = synthesis_contract(N_MELS)
-
-
-@dataclasses.dataclass(frozen=True)
-class Project:
-    """Features and a model that fit each other."""
-
-    features: Path
-    model: Path
-
-    def speak(self, wanted: Requests, out: Path, params: SynthesisParams = PARAMS) -> Path:
-        """The folder after a run."""
-        recorded = places(self.features, ["toy"], N_MELS)
-        synthesise("synthesize", wanted, recorded, self.model, params, out, out.with_suffix(".json"))
-        return out
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    folder = tmp_path_factory.mktemp("project")
-    features, normalise = write_corpus(folder, n_training=8, n_validation=2)
-    torch.manual_seed(0)
-    phones = (*PHONES, "AH", "HH", "L", "OW")  # of "hello"
-    config = dataclasses.replace(CONFIG, n_phones=len(phones) + 2, n_speakers=3, n_emotions=3)
-    tts = Tts(config)
-    for parameter in tts.estimator.parameters():
-        torch.nn.init.normal_(parameter, std=0.1)
-    statistics = read_statistics(normalise)
-    assert CORPUS_ROW in statistics
-    vocabulary = Vocabulary(("toy",), phones, SPEAKERS, EMOTIONS)
-    metadata = TtsMetadata(vocabulary, statistics, PARAMS.frames.model_dump(), PARAMS.mel.model_dump(), {"dataset": {"toy": "md5:1"}})
-    save_tts(folder / "tts.safetensors", config, tts.state_dict(), metadata)
-    return Project(features, folder / "tts.safetensors")
+QUICK = PARAMS.model_copy(update={"synthesize": PARAMS.synthesize.model_copy(update={"vocoder": "world"})})
+pytestmark = pytest.mark.xdist_group("batch synthesis")  # most compare with one run
 
 
 def wishes(folder: Path) -> Requests:
@@ -101,9 +60,9 @@ def bytes_of(out: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def whole(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole(spoken: Spoken, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole")
-    return project.speak(wishes(folder), folder / "out")
+    return spoken.speak(wishes(folder), folder / "out")
 
 
 def test_every_wish_is_a_row_or_a_reject_with_the_nearest_that_exists(whole: Path):
@@ -125,80 +84,77 @@ def test_recordings_say_what_was_asked_and_of_which_dataset(whole: Path):
     assert told["request"]["phones"] == ["a", "t", "i"]
     assert told["dataset"] == {"toy": "md5:1"}
     assert told["vocoder"] == "griffin_lim"
-    row = next(r for r in shards.read_table(whole / "synthesis.parquet", CONTRACT).to_pylist() if r["request_id"] == "again")
+    row = rows_of(whole)["again"]
     assert (row["utterance_id"], row["prosody"], row["intensity"]) == ("toy/s1/u000", "reference", 1.5)
     assert read_told(whole / row["copy_wav"])["copy"]
 
 
 def test_a_curve_changes_its_phone_on_top_of_the_whole(whole: Path):
-    rows = {row["request_id"]: row for row in shards.read_table(whole / "synthesis.parquet", CONTRACT).to_pylist()}
+    rows = rows_of(whole)
     own, curved = (np.array(rows[name]["duration_frames"]) for name in ("again", "curved"))
     assert np.abs(curved[:5] - own[:5] / 2).max() <= 1
     assert curved[5] == pytest.approx(own[5], abs=1)
     assert len(rows["curved"]["asked_f0_hz"]) == curved.sum()
 
 
-def test_bytes_depend_on_no_batch_size_nor_order(project: Project, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_bytes_depend_on_no_batch_size_nor_order(spoken: Spoken, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(batch_synthesis, "BATCH_REQUESTS", 3)
     wanted = wishes(tmp_path)
-    assert bytes_of(project.speak(Requests(wanted.sound[::-1], wanted.faulty), tmp_path / "out")) == bytes_of(whole)
+    assert bytes_of(spoken.speak(Requests(wanted.sound[::-1], wanted.faulty), tmp_path / "out")) == bytes_of(whole)
 
 
-def test_bytes_depend_on_no_number_of_threads(project: Project, whole: Path, tmp_path: Path):
+def test_bytes_depend_on_no_number_of_threads(spoken: Spoken, whole: Path, tmp_path: Path):
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        assert bytes_of(project.speak(wishes(tmp_path), tmp_path / "out")) == bytes_of(whole)
+        assert bytes_of(spoken.speak(wishes(tmp_path), tmp_path / "out")) == bytes_of(whole)
     finally:
         torch.set_num_threads(before)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_bytes_depend_on_no_number_of_workers(project: Project, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: str):
+def test_bytes_are_those_of_no_cluster_on_two_workers(
+    spoken: Spoken, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: str
+):
     monkeypatch.setattr(batch_synthesis, "FEW_REQUESTS", 0)
     monkeypatch.setattr(batch_synthesis, "BATCH_REQUESTS", 2)
-    monkeypatch.setenv("ESPRESSIVO_WORKERS", workers)
-    assert bytes_of(project.speak(wishes(tmp_path), tmp_path / "out")) == bytes_of(whole)
+    assert bytes_of(spoken.speak(wishes(tmp_path), tmp_path / "out")) == bytes_of(whole)
 
 
-def test_a_run_that_was_broken_off_keeps_what_stands_and_ends_the_same(project: Project, whole: Path, tmp_path: Path):
+def test_a_run_that_was_broken_off_keeps_what_stands_and_ends_the_same(spoken: Spoken, whole: Path, tmp_path: Path):
     wanted, out = wishes(tmp_path), tmp_path / "out"
-    jobs, _ = _jobs(wanted, places(project.features, ["toy"], N_MELS), project.model, PARAMS)
-    for batch in cluster.in_batches(jobs[:4], 2):
-        speak_batch(batch, project.model, PARAMS, out)
+    loaded = Loaded.of(spoken.model, PARAMS, None)
+    jobs, _ = jobs_of(wanted, places(spoken.features, ["toy"], N_MELS), loaded)
+    for batch in in_batches(jobs[:4], 2):
+        speak_batch(batch, loaded, out)
     (out / "wavs/model" / ".half.wav.0123.partial").write_bytes(b"RIFF")
     stood = {path: path.stat().st_mtime_ns for path in out.rglob("*.wav")}
     assert stood
-    project.speak(wanted, out)
+    spoken.speak(wanted, out)
     assert bytes_of(out) == bytes_of(whole)
     assert {path: path.stat().st_mtime_ns for path in stood} == stood
 
 
 @pytest.mark.slow
-def test_a_stage_that_was_killed_ends_the_same_when_it_is_run_again(project: Project, whole: Path, tmp_path: Path):
+def test_a_stage_that_was_killed_ends_the_same_when_it_is_run_again(
+    spoken: Spoken, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
     wishes(tmp_path)
     params = yaml.safe_load((PROJECT / "params.yaml").read_text())
     params["mel"]["n_mels"] = N_MELS
     params["synthesize"] |= {"vocoder": "griffin_lim", "max_reject_share": 1.0, "requests": "wishes.jsonl"}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     out = tmp_path / "out"
-    paths = {
-        "features": project.features,
-        "voices": tmp_path / "voices",
-        "model": project.model,
-        "out": out,
-        "metrics": tmp_path / "m.json",
-    }
-    paths["params"] = tmp_path / "params.yaml"
-    command = [sys.executable, "-m", "workflows.synthesize", *(str(part) for name, path in paths.items() for part in (f"--{name}", path))]
+    paths = {"features": spoken.features, "voices": tmp_path / "voices", "model": spoken.model, "out": out, "metrics": tmp_path / "m.json"}
+    options = [str(part) for name, path in {**paths, "params": tmp_path / "params.yaml"}.items() for part in (f"--{name}", path)]
+    command = [sys.executable, "-m", "workflows.synthesize", *options]
     first = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while first.poll() is None and not list(out.glob("parts/*.parquet")):
         time.sleep(0.05)
     first.kill()
     first.wait()
-    again = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
-    assert "requests stand from a run before" in again.stdout
+    run(load_params(tmp_path / "params.yaml", SynthesizeStageParams), tmp_path, **paths)
+    assert "requests stand from a run before" in capsys.readouterr().out
     assert bytes_of(out) == bytes_of(whole)
 
 
@@ -210,44 +166,54 @@ def test_a_stage_that_was_killed_ends_the_same_when_it_is_run_again(project: Pro
         ({"split": "test"}, "test_share"),
     ],
 )
-def test_what_all_rows_would_stumble_over_is_told_once(project: Project, tmp_path: Path, changes: dict[str, str], told: str):
+def test_what_all_rows_would_stumble_over_is_told_once(spoken: Spoken, tmp_path: Path, changes: dict[str, str], told: str):
     given = {"frames": PARAMS.frames, "mel": PARAMS.mel, "synthesize": PARAMS.synthesize.model_copy(update=changes)}
     with pytest.raises(EspressivoError, match=told):
         run(
             SynthesizeStageParams(**given),
             tmp_path,
-            project.features,
+            spoken.features,
             tmp_path / "voices",
-            project.model,
+            spoken.model,
             tmp_path / "out",
             tmp_path / "m.json",
         )
 
 
-def test_what_is_no_longer_asked_for_goes_and_what_changed_is_spoken_again(project: Project, tmp_path: Path):
+def test_what_is_no_longer_asked_for_goes_and_what_changed_is_spoken_again(spoken: Spoken, tmp_path: Path):
     ids = ["toy/s1/u000", "toy/s2/u001", "toy/s1/u002"]
     wanted = [request_of_utterance(name, PARAMS.synthesize) for name in ids]
-    out = project.speak(Requests(wanted, []), tmp_path / "out")
+    out = spoken.speak(Requests(wanted, []), tmp_path / "out", QUICK)
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.wav")}
     changed = [wanted[0], dataclasses.replace(wanted[1], rate=0.5)]
-    project.speak(Requests(changed, []), out)
+    spoken.speak(Requests(changed, []), out, QUICK)
     after = {path: path.stat().st_mtime_ns for path in out.rglob("*.wav")}
     assert [path.stem for path in before if path not in after] == ["u002", "u002"]
     assert {path.stem for path, time in after.items() if before[path] != time} == {"u001"}
 
 
-def test_a_recording_of_another_request_under_the_same_name_is_not_taken_for_it(project: Project, tmp_path: Path):
+def test_a_recording_of_another_request_under_the_same_name_is_not_taken_for_it(spoken: Spoken, tmp_path: Path):
     first = request_of_utterance("toy/s1/u000", PARAMS.synthesize)
     other = dataclasses.replace(first, seed=5)
-    out = project.speak(Requests([first], []), tmp_path / "out")
+    out = spoken.speak(Requests([first], []), tmp_path / "out")
     wanted = bytes_of(out)
-    jobs, _ = _jobs(Requests([other], []), places(project.features, ["toy"], N_MELS), project.model, PARAMS)
-    speak_batch(jobs, project.model, PARAMS, out)  # and killed here
-    assert bytes_of(project.speak(Requests([first], []), out)) == wanted
+    loaded = Loaded.of(spoken.model, PARAMS, None)
+    jobs, _ = jobs_of(Requests([other], []), places(spoken.features, ["toy"], N_MELS), loaded)
+    speak_batch(jobs, loaded, out)  # and killed here
+    assert bytes_of(spoken.speak(Requests([first], []), out)) == wanted
 
 
-def test_a_damaged_table_of_a_run_before_is_made_again(project: Project, whole: Path, tmp_path: Path):
+def test_a_damaged_table_of_a_run_before_is_made_again(spoken: Spoken, whole: Path, tmp_path: Path):
     out = tmp_path / "out"
     out.mkdir()
     (out / "synthesis.parquet").write_bytes(b"PAR1")
-    assert bytes_of(project.speak(wishes(tmp_path), out)) == bytes_of(whole)
+    assert bytes_of(spoken.speak(wishes(tmp_path), out)) == bytes_of(whole)
+
+
+def test_output_that_a_vocoder_chokes_on_is_a_reject_and_not_the_end_of_the_run(tmp_path: Path):
+    features, normalise = write_corpus(tmp_path, n_training=2, n_validation=1)
+    loud = Spoken(features, made_up_model(tmp_path, normalise, mel_std_ln=1e4))  # librosa's errors are neither RuntimeError nor ValueError
+    wanted = [request_of_utterance("toy/s1/u000", PARAMS.synthesize)]
+    out = loud.speak(Requests(wanted, []), tmp_path / "out")
+    (reject,) = shards.read_table(out / "rejects.parquet", REJECTS).to_pylist()
+    assert (reject["utterance_id"], reject["reason"]) == ("toy/s1/u000", "synthesis_failed")

@@ -5,21 +5,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.shards import shard_paths
 from schemas.errors import TableError
 from schemas.tables.speakers import CORPUS_ROW
-from tests.workflows.synthetic_features import N_MELS, feature_row, write_corpus
-from workflows.dataset import Example, collate, example_from, fill_unvoiced, read_examples, read_statistics, read_vocabulary
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    return write_corpus(tmp_path_factory.mktemp("toy"))
+from tests.workflows.synthetic_features import N_MELS, feature_row
+from workflows.batches import InShards
+from workflows.dataset import Example, collate, example_from, fill_unvoiced, read_statistics, read_vocabulary
 
 
 @pytest.fixture(scope="module")
 def examples(folders: tuple[Path, Path]) -> list[Example]:
     features, normalise = folders
-    return read_examples(features, "train", N_MELS, read_vocabulary(normalise), read_statistics(normalise))
+    training = InShards(shard_paths(features / "toy"), "train", N_MELS, read_vocabulary(normalise), read_statistics(normalise))
+    return training.read(np.arange(len(training)))
 
 
 def test_examples_hold_exactly_what_the_rows_said(examples: list[Example]) -> None:
@@ -61,11 +59,6 @@ def test_collate_pads_with_zeros_and_keeps_sums(examples: list[Example]) -> None
     for row, length in enumerate(n_frames):
         assert not batch.mel_ln[row, length:].any()
         assert not batch.prosody.log_f0_z[row, length:].any()
-
-
-def test_a_folder_without_shards_says_what_to_run(tmp_path: Path, folders: tuple[Path, Path]) -> None:
-    with pytest.raises(TableError, match="run `dvc repro extract`"):
-        read_examples(tmp_path, "train", N_MELS, read_vocabulary(folders[1]), read_statistics(folders[1]))
 
 
 def test_a_broken_vocabulary_says_what_to_run(tmp_path: Path) -> None:

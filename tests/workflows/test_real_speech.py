@@ -10,7 +10,7 @@ from pipeline.shards import write_table
 from pipeline.text.espeak import VoiceSettings, speak
 from schemas.tables.utterances import UTTERANCES
 from workflows.judges import JUDGES
-from workflows.real_speech import by_hash, learn_emotions, learn_voices, recordings
+from workflows.real_speech import _voices, by_hash, learn_emotions, learn_voices, recordings
 
 VOICES = {"x/low": "en-us+adam", "x/high": "en-us+f1"}
 TEXTS = ("The old clock in the hallway struck nine.", "They usually finish their homework before supper.")
@@ -56,6 +56,11 @@ def test_recordings_are_found_by_utterance_and_loaded_at_any_rate(tmp_path: Path
     assert sorted(at) == ["x/high/test", "x/high/train", "x/low/test", "x/low/train"]
     assert at["x/low/train"].split == "train"
     assert len(at["x/low/train"].load(8000)) == pytest.approx(len(at["x/low/train"].load(16000)) / 2, abs=1)
+
+
+def test_recordings_that_are_gone_give_no_voice_and_do_not_end_the_run(tmp_path: Path):
+    at = recordings(corpus(tmp_path), {"x": tmp_path / "nowhere"})
+    assert _voices([("x/low", [at["x/low/train"]])]) == []
 
 
 @pytest.mark.slow

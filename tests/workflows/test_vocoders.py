@@ -85,7 +85,7 @@ SMALL = {"upsample_initial_channel": 32, "resblock_kernel_sizes": [3, 5], "snake
 
 def write_hifigan(folder, config):
     """A checkpoint as HiFi-GAN's own training writes it, weight-normalised, with random weights."""
-    shape = hifigan._generator(config, None)
+    shape = hifigan._network(config)
     state = {}
     for name, tensor in shape.state_dict().items():
         if name in ("mean", "scale"):
@@ -120,6 +120,20 @@ def test_checkpoints_of_all_versions_are_read_and_render_what_their_generator_do
     assert samples.shape == (20 * 256,)
     with torch.inference_mode():
         np.testing.assert_allclose(samples, generator(torch.tensor(mel_ln)).numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("change", [{"upsample_initial_channel": 64}, {"upsample_rates": None}], ids=["other sizes", "a key of no use"])
+def test_weights_that_are_not_of_the_config_beside_them_are_named(tmp_path, change):
+    shape = {
+        "resblock": "1",
+        "upsample_rates": [8, 8, 4],
+        "upsample_kernel_sizes": [16, 16, 8],
+        "resblock_dilation_sizes": [[1, 2], [2, 6]],
+    }
+    checkpoint, _ = write_hifigan(tmp_path, CONFIG | SMALL | shape)
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG | SMALL | shape | change))
+    with pytest.raises(CheckpointError, match="is no HiFi-GAN of its config"):
+        hifigan.load_hifigan(checkpoint, GRID, PARAMS.mel)
 
 
 def test_a_v3_block_is_the_papers():

@@ -36,7 +36,13 @@ def load_hifigan(checkpoint: Path, grid: FrameGrid, mel: MelParams) -> Vocoder:
     if config.get("resblock") not in ("1", "2"):
         raise CheckpointError(f"{checkpoint}: resblock {config.get('resblock')!r} is none of HiFi-GAN's; use a checkpoint of V1, V2 or V3")
     check_mel(config, grid, mel)
-    generator = _generator(config, _read_weights(checkpoint))
+    try:
+        generator = _network(config)
+        missing, unknown = generator.load_state_dict(_read_weights(checkpoint), strict=False)
+    except Exception as error:  # torch's and transformers' have several bases
+        raise CheckpointError(f"{checkpoint} is no HiFi-GAN of its config.json ({str(error)[:200]}); check vocoder_path") from None
+    if unknown or set(missing) - {"mean", "scale"}:
+        raise CheckpointError(f"not a HiFi-GAN generator: missing {sorted(missing)[:3]}, unknown {sorted(unknown)[:3]}; check vocoder_path")
 
     def vocode(mel_ln: NDArray[np.float32], f0_hz: NDArray[np.float64] | None = None) -> NDArray[np.float32]:  # noqa: ARG001
         with torch.inference_mode():
@@ -73,8 +79,8 @@ def _read_weights(checkpoint: Path) -> dict[str, torch.Tensor]:
     return folded
 
 
-def _generator(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) -> torch.nn.Module:
-    """The network with these weights; None leaves random ones."""
+def _network(config: dict[str, Any]) -> nn.Module:
+    """The network, with random weights."""
     from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
 
     shape = SpeechT5HifiGanConfig(
@@ -91,9 +97,6 @@ def _generator(config: dict[str, Any], weights: dict[str, torch.Tensor] | None) 
     generator: nn.Module = SpeechT5HifiGan(shape)
     if config["resblock"] == "2":
         generator.resblocks = nn.ModuleList(_blocks_of_v3(config))
-    missing, unknown = generator.load_state_dict(weights, strict=False) if weights is not None else ([], [])
-    if unknown or set(missing) - {"mean", "scale"}:
-        raise CheckpointError(f"not a HiFi-GAN generator: missing {sorted(missing)[:3]}, unknown {sorted(unknown)[:3]}; check vocoder_path")
     generator.train(False)
     return generator
 
