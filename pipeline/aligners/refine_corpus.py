@@ -124,7 +124,7 @@ def _listed(root: Root, name: str) -> set[str]:
         inside = not isinstance(root, Path) or path.resolve().is_relative_to(root.resolve())
         if not path.is_file() or not inside:
             raise CorpusError(f"`refine_list: {name}` is no file inside the corpus root; write ids of utterances into it, one a line")
-        return set(path.read_text(encoding="utf-8").split("\n"))
+        return set(path.read_text(encoding="utf-8-sig", errors="replace").split("\n"))
 
 
 def learn_refinement(heard: list[FirstPass], params: PocketsphinxParams, root: Root, kept: Path | None = None) -> refine.Model:

@@ -203,7 +203,7 @@ def test_listed_utterances_hold_the_model_still_so_that_new_ones_move_no_boundar
     cluster: str, speech: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = Path(shutil.copytree(speech[0], tmp_path / "root"))
-    (root / "learn_on.txt").write_text("c/anna/u0\nc/anna/u1\nc/anna/u2\n")
+    (root / "learn_on.txt").write_bytes("\ufeffc/anna/u0\r\nc/anna/u1\r\nc/anna/u2\r\n".encode() + b"of old: \xfc\r\n")
     rows = [row for row in pq.read_table(speech[1]).to_pylist() if "/u" in row["utterance_id"]]
     params = ALIGN.model_copy(update={"pocketsphinx": REFINED.model_copy(update={"refine_list": "learn_on.txt"})})
 
