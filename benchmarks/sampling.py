@@ -19,6 +19,7 @@ import typer
 
 from benchmarks.control import analysed, changes
 from benchmarks.spoken import Bench, opened
+from benchmarks.vocoders import load_judge
 from model.samplers import SAMPLERS
 from model.tts import Sampling
 from schemas.params import Params, load_params
@@ -34,38 +35,50 @@ def main(
     temperature: Annotated[list[float] | None, typer.Option(help="temperatures to try; none: that of params.yaml")] = None,
     sampler: Annotated[list[str] | None, typer.Option(help="samplers to try; none: all")] = None,
     steps: Annotated[list[int] | None, typer.Option(help="numbers of evaluations to try; none: 1 .. 50")] = None,
-    f0: Annotated[bool, typer.Option(help="also vocode, for the F0 error")] = True,
+    heard: Annotated[bool, typer.Option(help="also vocode, for F0 error and naturalness")] = True,
     picture: Annotated[Path | None, typer.Option(help="PNG of the curves")] = None,
     params: Annotated[Path, typer.Option(help="params.yaml")] = Path("params.yaml"),
 ) -> None:
-    """Print a table: sampler, temperature, steps, distance dB, spread of the mel re the recording's, F0 cents, CPU s a second of speech."""
+    """Print a table of the samplers, temperatures and steps."""
     torch.set_num_threads(1)
     given = load_params(params, Params)
     bench = opened(model, features, given, limit)
     curves: dict[str, list[tuple[int, float]]] = {}
-    header = ("sampler", "temperature", "evaluations", "log-mel distance dB", "roughness re the recording", "F0 cents", "CPU s a s")
+    header = (
+        "sampler",
+        "temperature",
+        "evaluations",
+        "log-mel distance dB",
+        "roughness re the recording",
+        "F0 cents",
+        "predicted MOS",
+        "CPU s a s",
+    )
     print("| " + " | ".join(header) + " |\n" + "|---" * len(header) + "|")
     for name, warmth, n_steps in product(sampler or SAMPLERS, temperature or [given.synthesize.temperature], steps or STEPS):
-        distance, *others = measured(bench, Sampling(name, n_steps, warmth), f0)
+        distance, *others = measured(bench, Sampling(name, n_steps, warmth), heard)
         curves.setdefault(f"{name}, temperature {warmth:g}", []).append((n_steps, distance))
-        rough, cents, cost = others
-        print(f"| {name} | {warmth:g} | {n_steps} | {distance:.3f} | {rough:.3f} | {cents:.1f} | {cost:.3f} |", flush=True)
+        rough, cents, mos, cost = others
+        numbers = f"{distance:.3f} | {rough:.3f} | {cents:.1f} | {mos:.2f} | {cost:.3f}"
+        print(f"| {name} | {warmth:g} | {n_steps} | {numbers} |", flush=True)
     if picture is not None:
         _draw(curves, picture)
 
 
-def measured(bench: Bench, sampling: Sampling, f0: bool) -> tuple[float, float, float, float]:
-    """Log-mel distance, dB; roughness re the recordings'; F0 error, cents, NaN if not asked for; CPU seconds a second of speech."""
+def measured(bench: Bench, sampling: Sampling, heard: bool) -> tuple[float, float, float, float, float]:
+    """Log-mel distance, dB; roughness re recordings'; F0 error, cents, and predicted MOS, NaN unless heard; CPU s a second."""
     started = time.process_time()
     mels = [bench.say([row], sampling)[0] for row in bench.rows]
     cost = (time.process_time() - started) / bench.seconds
     real = [np.asarray(row["mel_ln"]) for row in bench.rows]
     distance = float(np.mean([log_mel_distance_db(own, mel) for own, mel in zip(real, mels, strict=True)]))
     rough = float(np.mean([_roughness(mel) / _roughness(own) for own, mel in zip(real, mels, strict=True)]))
-    if not f0:
-        return distance, rough, float("nan"), cost
-    heard = [analysed(mel, row, bench.vocode, bench.params) for mel, row in zip(mels, bench.rows, strict=True)]
-    return distance, rough, changes(heard, heard)["f0_cents"], cost
+    if not heard:
+        return distance, rough, float("nan"), float("nan"), cost
+    judge = load_judge(bench.params.frames.sample_rate_hz)
+    mos = float(np.mean([judge(bench.vocode(mel)) for mel in mels]))
+    realised = [analysed(mel, row, bench.vocode, bench.params) for mel, row in zip(mels, bench.rows, strict=True)]
+    return distance, rough, changes(realised, realised)["f0_cents"], mos, cost
 
 
 def _roughness(mel_ln: np.ndarray) -> float:

@@ -11,7 +11,7 @@ from model.layers import ConvBlock
 class PhoneProsody(NamedTuple):
     """What the predictors say of each phone; every field is float of shape (B, L).
 
-    Parameters
+    Attributes
     ----------
     log_frames
         ln(1 + duration in frames), so that a phone of no frame has a target too.

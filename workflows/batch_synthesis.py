@@ -60,7 +60,7 @@ class Place(NamedTuple):
 class Loaded(NamedTuple):
     """What a worker loads once, and what tells it from other contents of the same files.
 
-    Parameters
+    Attributes
     ----------
     origins
         What all speech of a run depends on, as plain values.
