@@ -20,11 +20,12 @@ demo: setup  ## make the demo corpus, run the whole pipeline, say where the repo
 	@echo
 	@echo "Done. Open $(CURDIR)/reports/index.html"
 
+# Two processes of tests, a thread each: threads that share a core wait for each other at several times the cost.
 test: setup  ## all tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-fast: setup  ## the tests that take seconds
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
 
 check: setup  ## style, types, docs
 	$(BIN)/ruff check .
