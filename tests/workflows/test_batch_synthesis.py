@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from threadpoolctl import threadpool_limits
 import yaml
+from threadpoolctl import threadpool_limits
 
 from pipeline import shards
 from pipeline.cluster import in_batches
