@@ -23,7 +23,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.phone_pairs import CLASSES, PAUSE, as_ipa, pair, phone_class
-from pipeline.aligners.textgrid import TextGridFolder, read_textgrid
+from pipeline.aligners.textgrid import read_textgrid
+from pipeline.aligners.textgrid_aligner import TextGridFolder
 from pipeline.shards import read_table
 from pipeline.stage import run_main, write_json
 from schemas.errors import CorpusError, RowError
